@@ -1,0 +1,1 @@
+"""The values that the steps pass on; the standard library alone."""
