@@ -1,0 +1,1 @@
+"""Policy: what a finding or a gap means for the verdict, and why."""
