@@ -1,0 +1,1 @@
+"""The native rule engine: packs of patterns, compiled once, scanned at disk speed, confirmed exactly."""
