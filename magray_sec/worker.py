@@ -1,0 +1,122 @@
+"""In-process scanners in a process of their own: what they are told, and what they say, as JSON lines over pipes.
+
+The runner starts `python -m magray_sec.worker ID` like any other tool, so time limits, output caps and a crash of
+native code are judged as for any other. The last line is the mark of a finished run. A sighting that holds a sealed
+secret cannot be encoded and so cannot leave the process.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+from magray_sec.errors import MagraySecError
+from magray_sec.model.adapter import Adapter, Metric, ParseError, Said, Stated
+from magray_sec.model.codec import from_plain, to_plain
+from magray_sec.model.finding import Rule, Sighting
+from magray_sec.model.run import (
+    Claim,
+    Command,
+    File,
+    Gap,
+    Inventory,
+    Notification,
+    RawOutput,
+    ScanContext,
+    Skipped,
+    Source,
+)
+
+_KINDS: Mapping[str, Any] = {
+    kind.__name__: kind for kind in (Sighting, Gap, Notification, Skipped, Metric, Stated, Rule)
+}
+
+
+def command(adapter: Adapter, claims: tuple[Claim, ...], source: Source, context: ScanContext) -> Command:
+    """The command that inspects `source` with an in-process adapter."""
+    # A scanner in Python starts nothing: it is told where the tools are that prepare for it, and cargo's own cache.
+    known = {name: context.tools[name] for name in adapter.uses if name in context.tools}
+    homes = {name: place for name, place in context.environment.items() if name == "CARGO_HOME"}
+    claimed = {claim.item for claim in claims}
+    items = tuple(item for item in (context.inventory or Inventory()).items if item.id in claimed)
+    heard = replace(context, tools=known, environment=homes, inventory=Inventory(items=items))
+    told = {
+        "root": source.root,
+        "files": [[file.path, file.size] for file in source.files()],
+        "claims": to_plain(claims),
+        "context": to_plain(heard),
+    }
+    return Command(
+        argv=(sys.executable, "-I", "-m", "magray_sec.worker", adapter.id),
+        claims=claims,
+        stdin=json.dumps(told).encode("ascii"),
+    )
+
+
+def parse(raw: RawOutput) -> Iterator[Said]:
+    """What a worker said. ParseError where its last line is not the mark of a finished run."""
+    rules: list[Rule] = []
+    lines = raw.stdout.split(b"\n")
+    finished = False
+    for line in lines[:-1]:
+        try:
+            kind, plain, *rest = json.loads(line)
+        except ValueError as error:
+            raise ParseError("a line of the worker's output is damaged") from error
+        if kind == "end":
+            finished = plain == len(lines) - 2
+        elif kind == "Rule":
+            rules.append(from_plain(Rule, plain))
+        else:
+            said = from_plain(_KINDS[kind], plain)
+            yield replace(said, rule=rules[rest[0]]) if rest else said
+    if not finished:
+        raise ParseError("the worker ended before its work did")
+
+
+def frames(said: Iterator[Said]) -> Iterator[str]:
+    """The lines that say `said`: each rule once, then the sightings that refer to it, then the mark."""
+    known: dict[str, int] = {}
+    count = 0
+    for entry in said:
+        if isinstance(entry, Sighting) and entry.rule is not None:
+            if entry.rule.id not in known:
+                known[entry.rule.id] = len(known)
+                count += 1
+                yield json.dumps(["Rule", to_plain(entry.rule)])
+            line = ["Sighting", to_plain(replace(entry, rule=None)), known[entry.rule.id]]
+        else:
+            line = [type(entry).__name__, to_plain(entry)]
+        count += 1
+        yield json.dumps(line)
+    yield json.dumps(["end", count])
+
+
+def main() -> int:
+    """Read what to inspect from standard input, write what was seen to standard output."""
+    from magray_sec.adapters import load  # noqa: PLC0415
+    from magray_sec.source import TreeSource  # noqa: PLC0415
+
+    told = json.loads(sys.stdin.buffer.read())
+    adapter = load(sys.argv[1])
+    if adapter.inspect is None:
+        sys.stderr.write(f"{adapter.id} is not an in-process scanner\n")
+        return 2
+    source = TreeSource(told["root"], tuple(File(path=path, size=size) for path, size in told["files"]))
+    claims = from_plain(tuple[Claim, ...], told["claims"])
+    context = from_plain(ScanContext, told["context"])
+    try:
+        for line in frames(adapter.inspect(source, claims, context)):
+            sys.stdout.write(line + "\n")
+    except MagraySecError as error:
+        sys.stderr.write(f"{error}{'; ' if error.hint else ''}{error.hint}\n")
+        return 1
+    sys.stdout.flush()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

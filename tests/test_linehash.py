@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+import base64
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from magray_sec.linehash import line_hash, line_hashes
+
+VECTORS = json.loads((Path(__file__).parent / "data" / "fingerprint_vectors.json").read_text(encoding="utf-8"))["cases"]
+
+
+def plainly(data: bytes) -> dict[int, str]:
+    """GitHub's own loop, unit by unit."""
+    text = data.decode("utf-8", "replace").encode("utf-16-le", "surrogatepass")
+    units, after_cr = [], False
+    for unit in memoryview(text).cast("H"):
+        if unit in (32, 9) or (after_cr and unit == 10):
+            after_cr = False
+            continue
+        after_cr = unit == 13
+        units.append(10 if unit == 13 else unit)
+    units.append(65535)
+    starts = [0, *(place + 1 for place, unit in enumerate(units) if unit == 10)]
+    hashes: dict[int, str] = {}
+    seen: dict[int, int] = {}
+    for number, start in enumerate(starts, 1):
+        value = 0
+        for unit in (units[start : start + 100] + [0] * 100)[:100]:
+            value = (value * 37 + unit) % 2**64
+        seen[value] = seen.get(value, 0) + 1
+        hashes[number] = f"{value:x}:{seen[value]}"
+    return hashes
+
+
+@pytest.mark.parametrize("case", VECTORS, ids=lambda case: case["name"])
+def test_equals_what_github_computes(case):
+    expected = dict(enumerate(case["hash_by_line"], 1))
+    assert line_hashes(base64.b64decode(case["input_base64"])) == expected
+    assert len(expected) == case["line_count"]
+
+
+def test_all_vectors_are_there():
+    assert len(VECTORS) == 20
+
+
+@given(
+    st.lists(
+        st.one_of(
+            st.sampled_from((b"\r", b"\n", b"\r\n", b" ", b"\t", b"\0", b"\xff", b"\xe2\x82", b"\xf0\x9f\x98\x80")),
+            st.binary(max_size=4),
+            st.sampled_from((b"b!", b"aF", b"let x = 1;\n")),
+        ),
+        max_size=60,
+    ).map(b"".join)
+)
+def test_equals_the_plain_algorithm(data):
+    assert line_hashes(data) == plainly(data)
+
+
+def test_equals_the_plain_algorithm_over_many_lines():
+    data = b"".join(b"  call(%d, '%s');\n" % (number % 700, b"x" * (number % 150)) for number in range(1300))
+    assert line_hashes(data) == plainly(data)
+
+
+def test_lines_with_equal_hashes_but_other_text_are_counted_together():
+    # 37 * 'b' + '!' == 37 * 'a' + 'F': the count goes by the hash, as GitHub's does.
+    first, second = (
+        line_hashes(b"b!" + b"z" * 98 + b"\n" + b"aF" + b"z" * 98)[1],
+        line_hashes(b"b!" + b"z" * 98 + b"\n" + b"aF" + b"z" * 98)[2],
+    )
+    assert first.split(":")[0] == second.split(":")[0]
+    assert (first[-2:], second[-2:]) == (":1", ":2")
+
+
+def test_only_the_wanted_lines_and_none_beyond_the_end():
+    data = b"one\ntwo\nthree\n"
+    everything = line_hashes(data)
+    assert line_hash(data, {2, 99}) == {2: everything[2]}
+    assert line_hash(data, ()) == {}
+    assert line_hash(data, [4]) == {4: "c129715d7a2bc9a3:1"}
+
+
+def test_survives_moving_indenting_and_other_line_endings():
+    block = b"fn main() {\n    secret();\n}\n" + b"".join(b"step_%d();\n" % number for number in range(30))
+    moved = b"\n".join(b"// %d" % number for number in range(40)) + b"\n" + block
+    wanted = line_hash(block, {2})[2]
+    assert line_hash(moved, {42})[42] == wanted
+    assert line_hash(block.replace(b"    ", b"\t\t"), {2})[2] == wanted
+    assert line_hash(block.replace(b"\n", b"\r\n"), {2})[2] == wanted
