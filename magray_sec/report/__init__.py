@@ -1,0 +1,1 @@
+"""Report formats, one file each: `render(report, sink)`; none of them filters."""
