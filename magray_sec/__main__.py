@@ -1,0 +1,22 @@
+"""The entry point: `magray-sec` and `python -m magray_sec`."""
+
+from __future__ import annotations
+
+import sys
+
+
+def main() -> None:
+    """Run the command line and end the process with its exit code."""
+    if sys.argv[1:] == ["--version"]:
+        # Before anything else is imported: a version must cost nothing.
+        from magray_sec import __version__  # noqa: PLC0415
+
+        sys.stdout.write(f"magray-sec {__version__}\n")
+        sys.exit(0)
+    from magray_sec.cli import run  # noqa: PLC0415
+
+    sys.exit(run(sys.argv[1:]))
+
+
+if __name__ == "__main__":
+    main()

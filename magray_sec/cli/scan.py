@@ -1,0 +1,176 @@
+"""`magray-sec scan`: options and settings in, a report, its files and an exit code out."""
+
+from __future__ import annotations
+
+import enum
+import os
+from typing import Annotated, Any
+
+import typer
+
+from magray_sec.cli import _output, _scanning, _surroundings
+from magray_sec.errors import UsageError
+from magray_sec.model.scale import Severity
+from magray_sec.policy.judge import exit_code
+
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
+
+
+class FailOn(enum.StrEnum):
+    """Which verdict makes the exit code 1."""
+
+    BLOCK = "block"
+    REVIEW = "review"
+    NEVER = "never"
+
+
+class Profile(enum.StrEnum):
+    """Who the SARIF is for."""
+
+    GITHUB = "github"
+    FULL = "full"
+
+
+class Color(enum.StrEnum):
+    """When to colour."""
+
+    AUTO = "auto"
+    ALWAYS = "always"
+    NEVER = "never"
+
+
+_SEVERITIES = enum.StrEnum("_SEVERITIES", {severity.name: severity.value for severity in Severity})  # type: ignore[misc]
+_PRESENTATION = ("jobs", "timeout", "offline", "quiet", "verbose", "no_progress", "color")
+
+
+@app.command()
+def run(
+    ctx: typer.Context,
+    target: Annotated[str, typer.Argument(help="The folder to scan.", metavar="[TARGET]")] = ".",
+    *,
+    policy: Annotated[
+        str, typer.Option(help="A shipped policy (magray, default, strict, advisory) or a file.", metavar="NAME|FILE")
+    ] = "",
+    config: Annotated[str, typer.Option(help="Settings file, in place of the target's own.", metavar="FILE")] = "",
+    no_target_config: Annotated[
+        bool, typer.Option("--no-target-config", help="Read no settings or policy of the target: for strangers' code.")
+    ] = False,
+    tool: Annotated[
+        list[str] | None, typer.Option("--tool", help="Run only these scanners (repeatable).", metavar="ID")
+    ] = None,
+    skip_tool: Annotated[
+        list[str] | None, typer.Option("--skip-tool", help="Do not run these scanners (repeatable).", metavar="ID")
+    ] = None,
+    inputs: Annotated[
+        list[str] | None,
+        typer.Option("--input", help="Take in a scanner's report made elsewhere (repeatable).", metavar="ID=FILE"),
+    ] = None,
+    exclude: Annotated[
+        list[str] | None, typer.Option(help="Leave out files (gitignore syntax, repeatable).", metavar="PATTERN")
+    ] = None,
+    baseline: Annotated[
+        str, typer.Option(help="Compare with a baseline: only what is new in it counts.", metavar="FILE")
+    ] = "",
+    sarif: Annotated[str, typer.Option(help="Write SARIF to FILE ('-' is stdout).", metavar="FILE")] = "",
+    sarif_profile: Annotated[
+        Profile, typer.Option(help="github: what code scanning takes; full: everything.")
+    ] = Profile.GITHUB,
+    json: Annotated[str, typer.Option("--json", help="Write the JSON report to FILE.", metavar="FILE")] = "",
+    markdown: Annotated[
+        str, typer.Option(help="Write a Markdown summary to FILE, for a step summary or a comment.", metavar="FILE")
+    ] = "",
+    advisory_db: Annotated[str, typer.Option(help="Advisory database to use as it is.", metavar="DIR")] = "",
+    offline: Annotated[bool, typer.Option("--offline", help="Use no network.", envvar="MAGRAY_SEC_OFFLINE")] = False,
+    resolve: Annotated[
+        bool, typer.Option("--resolve", help="Resolve dependencies from any source the manifests name.")
+    ] = False,
+    verify_secrets: Annotated[
+        bool, typer.Option("--verify-secrets", help="Let scanners send secrets to their providers.")
+    ] = False,
+    allow_build: Annotated[
+        bool, typer.Option("--allow-build", help="Let scanners build the target, which runs its code.")
+    ] = False,
+    fail_on: Annotated[FailOn, typer.Option(help="Which verdict makes the exit code 1.")] = FailOn.BLOCK,
+    min_severity: Annotated[
+        _SEVERITIES, typer.Option(help="Show no findings below this; changes no verdict.")
+    ] = _SEVERITIES.UNKNOWN,  # type: ignore[attr-defined]
+    jobs: Annotated[
+        int, typer.Option(help="Scanners and threads at once; 0: one a core.", envvar="MAGRAY_SEC_JOBS", min=0, max=256)
+    ] = 0,
+    timeout: Annotated[
+        float, typer.Option(help="Seconds for each process; 0: 600.", envvar="MAGRAY_SEC_TIMEOUT", min=0, max=86400)
+    ] = 0,
+    no_cache: Annotated[bool, typer.Option("--no-cache", help="Use no cache.")] = False,
+    quiet: Annotated[
+        bool, typer.Option("-q", "--quiet", help="Print the verdict alone.", envvar="MAGRAY_SEC_QUIET")
+    ] = False,
+    verbose: Annotated[
+        bool, typer.Option("-v", "--verbose", help="Print everything.", envvar="MAGRAY_SEC_VERBOSE")
+    ] = False,
+    no_progress: Annotated[
+        bool, typer.Option("--no-progress", help="Show no live progress.", envvar="MAGRAY_SEC_NO_PROGRESS")
+    ] = False,
+    color: Annotated[Color, typer.Option(help="When to colour.", envvar="MAGRAY_SEC_COLOR")] = Color.AUTO,
+) -> None:
+    """Scan a repository, decide block, review or pass by a policy, and write reports.
+
+    Exit codes: 0 pass or review, 1 blocked, 2 usage or settings, 3 incomplete and nothing blocked, 4 internal, 130
+    interrupted.
+    """
+    environment = _surroundings.environment()
+    options = _scanning.Options(
+        target=target,
+        policy=policy,
+        config=config,
+        no_target_config=no_target_config,
+        tool=tuple(tool or ()),
+        skip_tool=tuple(skip_tool or ()),
+        inputs=tuple(inputs or ()),
+        exclude=tuple(exclude or ()),
+        baseline=baseline,
+        advisory_db=advisory_db,
+        offline=offline,
+        resolve=resolve,
+        verify_secrets=verify_secrets,
+        allow_build=allow_build,
+        jobs=jobs,
+        timeout_s=timeout,
+        no_cache=no_cache,
+        stated=_stated(ctx),
+    )
+    narrowed = next(
+        (name for name, given in (("--tool", tool), ("--skip-tool", skip_tool), ("--exclude", exclude)) if given), ""
+    )
+    if sarif and narrowed and sarif_profile.value == "github":  # said now, not when the scan is over
+        raise UsageError(
+            f"{narrowed} leaves out a part of the target: on GitHub such a SARIF would close that part's alerts",
+            "add --sarif-profile full, which is not for uploading; "
+            "what every scan is to leave out stands under `exclude` in magray-sec.yaml",
+        )
+    outputs = _output.Outputs.make(sarif=sarif, profile=sarif_profile.value, json=json, markdown=markdown)
+    screen = _output.Screen.make(
+        environment, color=color.value, quiet=quiet, verbose=verbose, progress=not no_progress, outputs=outputs
+    )
+    with screen.progress() as on_event:
+        report = _scanning.perform(options, environment, on_event=on_event)
+    outputs.write(report)
+    screen.show(report, min_severity=Severity(min_severity.value))
+    raise typer.Exit(exit_code(report.decision, fail_on.value))
+
+
+def _stated(ctx: typer.Context) -> tuple[tuple[str, str], ...]:
+    """What a reader of the report has to know of how it was made: each value taken from the environment, and each
+    setting that widens or narrows the scan."""
+    options: list[tuple[str, str]] = []
+    for name in _PRESENTATION:
+        source: Any = ctx.get_parameter_source(name)
+        if source is not None and source.name == "ENVIRONMENT":
+            value = ctx.params[name]
+            options.append((f"MAGRAY_SEC_{name.upper()}", str(getattr(value, "value", value)).lower()))
+    for name, option in (("tool", "--tool"), ("skip_tool", "--skip-tool"), ("exclude", "--exclude")):
+        options += [(option, str(value)) for value in ctx.params[name] or ()]
+    options += [("--input", os.path.basename(str(value))) for value in ctx.params["inputs"] or ()]
+    for name in ("offline", "resolve", "verify_secrets", "allow_build", "no_target_config", "no_cache"):
+        if ctx.params[name] and ctx.get_parameter_source(name).name == "COMMANDLINE":  # type: ignore[union-attr]
+            options.append((f"--{name.replace('_', '-')}", "yes"))
+    return tuple(options)
