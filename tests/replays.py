@@ -1,0 +1,57 @@
+"""Programs that say what a scanner really said, or something made of it."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from cases import Case, cases, filled
+from fake_tools import FakeTools
+from magray_sec import adapters
+
+
+def case_of(adapter: str, name: str = "many") -> Case:
+    """A scanner's fixture by its name."""
+    return next(case for case in cases(adapter) if case.name == name)
+
+
+def replays(
+    folder: Path, case: Case, *, change: Callable[[bytes], bytes] = bytes, stderr: bytes = b"", first: str = ""
+) -> Path:
+    """A program in `folder` that answers each command line with what was recorded for the one most like it, after
+    `change`; `first` is Python that it runs before.
+    """
+    fakes = FakeTools(folder, version=f"{case.adapter} {case.version}")
+    recorded = list(_recordings(folder, case, change))
+    body = (
+        f"{first}\n"
+        f"recorded, words = {recorded!r}, set(sys.argv[1:])\n"
+        "_, path, code = max(recorded, key=lambda entry: len(words & set(entry[0])))\n"
+        f"sys.stderr.buffer.write({stderr!r})\n"
+        "sys.stdout.buffer.write(open(path, 'rb').read())\n"
+        "sys.stdout.buffer.flush()\n"
+        "sys.exit(code)"
+    )
+    return fakes.python(adapters.load(case.adapter).executable, body)
+
+
+def _recordings(folder: Path, case: Case, change: Callable[[bytes], bytes]) -> Iterator[tuple[list[str], str, int]]:
+    for number, command in enumerate(case.meta()["commands"]):
+        if command["argv"][0] != "{tool}":
+            continue
+        place = folder / f"recorded.{number}"
+        shutil.copyfile(case.folder / f"raw.{number}.stdout", place)
+        filled(place, f"{case.adapter}/{case.name}")
+        place.write_bytes(change(place.read_bytes()))
+        yield command["argv"][1:], str(place), int(command["exit_code"])
+
+
+def lay_over(case: Case, target: Path) -> None:
+    """Add a fixture's input to a tree; where a file of that name is there already, it stays."""
+    for path in sorted((case.folder / "input").rglob("*")):
+        place = target / path.relative_to(case.folder / "input")
+        if path.is_file() and not place.exists():
+            place.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, place)
+            filled(place, f"{case.adapter}/{case.name}")
