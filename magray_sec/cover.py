@@ -73,7 +73,8 @@ def _why(run: ToolRun, domain: Domain, item: str) -> Gap:
 def _unlooked(item: Item, domain: Domain, causes: list[Gap]) -> list[Gap]:
     if causes:
         return [replace(cause, domain=domain, item=item.id, path=cause.path or _path(item)) for cause in causes]
-    reason = f"no scanner of this version looks at {_named(item)} for {domain.value}"
+    purpose = "" if domain is Domain.CODE else f" for {domain.value}"
+    reason = f"no scanner of this version looks at {_named(item)}{purpose}"
     return [Gap(kind=GapKind.ITEM, domain=domain, item=item.id, path=_path(item), reason=reason)]
 
 

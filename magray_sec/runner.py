@@ -63,7 +63,6 @@ _FIXED: Mapping[str, str] = {
     "GIT_CONFIG_VALUE_0": "false",
     "GIT_CONFIG_KEY_1": "core.hooksPath",
     "GIT_CONFIG_VALUE_1": "/dev/null",
-    "GIT_CONFIG_GLOBAL": "/dev/null",
     "GIT_CONFIG_NOSYSTEM": "1",
     "GIT_OPTIONAL_LOCKS": "0",  # `git status` would write the target's index
     "GIT_TERMINAL_PROMPT": "0",

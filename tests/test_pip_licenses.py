@@ -96,7 +96,7 @@ source = { editable = "." }
 [[package]]
 name = "flask-thing"
 version = "1.0"
-source = { registry = "https://pypi.org/simple" }
+source = { registry = "https://packages.example.org/simple" }
 """
 PDM = """[metadata]
 lock_version = "4.5"

@@ -498,7 +498,6 @@ def test_no_variable_of_ours_or_of_the_operator_gets_through(
         "CARGO_TERM_COLOR",
         "EXTRA",
         "GIT_CONFIG_COUNT",
-        "GIT_CONFIG_GLOBAL",
         "GIT_CONFIG_KEY_0",
         "GIT_CONFIG_KEY_1",
         "GIT_CONFIG_NOSYSTEM",

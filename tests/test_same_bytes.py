@@ -12,7 +12,7 @@ import pytest
 
 from command_line import scan, surroundings
 from planting import DATABASE, plant, sample, token
-from trees import git, write
+from trees import git
 
 EPOCH = "1700000000"
 FORMATS = ("report.json", "github.sarif", "full.sarif")

@@ -5,28 +5,34 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from command_line import magray_sec
+
+from command_line import magray_sec, surroundings
+
+
+@pytest.fixture
+def target(tmp_path: Path) -> Path:
+    folder = tmp_path / "target"
+    folder.mkdir()
+    (folder / "notes.txt").write_text("nothing\n")
+    return folder
 
 
 @pytest.mark.parametrize(
-    "narrowed", [("--exclude", "docs"), ("--tool", "regex-rules"), ("--skip-tool", "regex-rules")], ids=lambda o: o[0]
+    ("option", "value"), [("--exclude", "docs"), ("--tool", "rust-unsafe"), ("--skip-tool", "rust-unsafe")]
 )
-def test_a_part_of_the_target_gives_no_sarif_for_github(tmp_path: Path, narrowed: tuple[str, str]) -> None:
-    (tmp_path / "target").mkdir()
+def test_a_part_of_the_target_gives_no_sarif_for_github(tmp_path: Path, target: Path, option: str, value: str) -> None:
     file = tmp_path / "scan.sarif"
-    ended = magray_sec("scan", tmp_path / "target", "--offline", *narrowed, "--sarif", file)
-    assert (ended.returncode, file.exists(), ended.stdout) == (2, False, "")
-    assert ended.stderr.startswith(f"error: {narrowed[0]} leaves out a part of the target")
-    assert "--sarif-profile full" in ended.stderr
+    ended = magray_sec("scan", target, "--offline", option, value, "--sarif", file, environment=surroundings(tmp_path))
+    assert (ended.code, ended.out, file.exists()) == (2, "", False)
+    assert ended.err.startswith(f"error: {option} leaves out a part of the target")
+    assert "--sarif-profile full" in ended.err
 
 
-def test_the_full_profile_takes_a_part_of_the_target(tmp_path: Path) -> None:
-    (tmp_path / "target").mkdir()
-    (tmp_path / "target" / "notes.txt").write_text("nothing\n")
+def test_the_full_profile_takes_a_part_of_the_target(tmp_path: Path, target: Path) -> None:
     file = tmp_path / "scan.sarif"
     ended = magray_sec(
-        *("scan", tmp_path / "target", "--offline", "--tool", "regex-rules"),
-        *("--sarif", file, "--sarif-profile", "full"),
+        *("scan", target, "--offline", "--tool", "rust-unsafe", "--sarif", file, "--sarif-profile", "full"),
+        environment=surroundings(tmp_path),
     )
-    assert ended.returncode in (0, 3)
+    assert (ended.code, ended.err) == (3, "")
     assert file.stat().st_size > 0

@@ -248,7 +248,14 @@ def _unread(graph: Graph, context: ScanContext) -> Iterator[Gap]:
     told = _cargo_graph.missing(graph, unknown, context, what="build scripts and macros")
     if told:
         reason, hint = told
-        yield Gap(kind=GapKind.FILE, domain=Domain.SUPPLY_CHAIN, path=graph.item.name, reason=reason, hint=hint)
+        yield Gap(
+            kind=GapKind.ITEM,
+            domain=Domain.SUPPLY_CHAIN,
+            item=graph.item.id,
+            path=graph.item.name,
+            reason=reason,
+            hint=hint,
+        )
 
 
 def _is_native(package: Locked, manifest: Manifest) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 from dataclasses import dataclass
+from importlib import metadata
 
 import typer
 
@@ -56,7 +57,9 @@ def run() -> None:
     ]
     rows = [("SCANNER", "VERSION", "STATE", "WHERE")]
     rows += [
-        (adapter.id, __version__, _KINDS[adapter.only_imports], "-") for adapter in loaded if not adapter.executable
+        (adapter.id, _own_version(adapter), _KINDS[adapter.only_imports], "-")
+        for adapter in loaded
+        if not adapter.executable
     ]
     rows += [(entry.adapter.id, entry.version or "-", _state(entry), _where(entry.tool)) for entry in found]
     body = table(rows).decode()
@@ -74,6 +77,14 @@ def run() -> None:
     lines.append(f"cache: {shown_path(cache) if cache else (note.message if note else 'none')}")
     say(("\n".join(lines) + "\n").encode("utf-8", "backslashreplace"))
     raise typer.Exit(0)
+
+
+def _own_version(adapter: Adapter) -> str:
+    """The version of the library that an in-process scanner is, else our own."""
+    try:
+        return metadata.version(adapter.library) if adapter.library else __version__
+    except metadata.PackageNotFoundError:
+        return "-"
 
 
 def _probe(loaded: list[Adapter], context: ScanContext) -> list[_Found]:

@@ -35,7 +35,12 @@ def check(
     errors = sum(1 for problem in problems if problem.is_error)
     if errors:
         say(("\n".join(lines) + "\n").encode())
-        raise SettingsError(f"{policy}: {errors} {'error' if errors == 1 else 'errors'}", "mend the lines named above")
+        raise SettingsError(f"{policy}: {_count(errors, 'error')}", "mend the lines named above")
     required = ", ".join(domain.value for domain in loaded.require) or "nothing"
-    lines.append(f"{policy}: right. {len(loaded.rules)} rules, {len(loaded.waivers)} waivers; it requires {required}.")
+    counted = f"{_count(len(loaded.rules), 'rule')}, {_count(len(loaded.waivers), 'waiver')}"
+    lines.append(f"{policy}: right. {counted}; it requires {required}.")
     say(("\n".join(lines) + "\n").encode())
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -440,7 +440,7 @@ def _cut(node: _Node, *, last: bool) -> _Node:
 def _telling_part(node: _Node, depth: int = 0) -> tuple[list[_Node], _Node]:
     """What stands before the part of `node` to look for, and that part: each match of `node` holds one of it.
 
-    Of the stretches between endless repeats it is the one with the most bits, if they are `_ENOUGH`; else all of `node`.
+    Of the stretches between endless repeats it is that with the most bits, if they are `_ENOUGH`; else all of `node`.
     """
     parts = _flat(node)
     if not any(_is_endless(part) for part in parts):
