@@ -10,6 +10,13 @@ from cases import Case, cases, filled
 from fake_tools import FakeTools
 from magray_sec import adapters
 
+SCANNERS = tuple(
+    name
+    for name in adapters.names()
+    if adapters.load(name).inspect is not None or adapters.load(name).commands is not None
+)
+"""The scanners that a scan runs, by what is in the adapters' folder: a new one is in every test over these."""
+
 
 def case_of(adapter: str, name: str = "many") -> Case:
     """A scanner's fixture by its name."""
@@ -47,11 +54,20 @@ def _recordings(folder: Path, case: Case, change: Callable[[bytes], bytes]) -> I
         yield command["argv"][1:], str(place), int(command["exit_code"])
 
 
+def lay_over_all(target: Path) -> Path:
+    """Add the fixture of every scanner to a tree, so that each has something to look at."""
+    for name in SCANNERS:
+        lay_over(case_of(name), target)
+    return target
+
+
 def lay_over(case: Case, target: Path) -> None:
-    """Add a fixture's input to a tree; where a file of that name is there already, it stays."""
-    for path in sorted((case.folder / "input").rglob("*")):
-        place = target / path.relative_to(case.folder / "input")
-        if path.is_file() and not place.exists():
-            place.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(path, place)
-            filled(place, f"{case.adapter}/{case.name}")
+    """Add a fixture's input to a tree; where that would replace a file, in a folder of the scanner's name."""
+    files = [path for path in sorted((case.folder / "input").rglob("*")) if path.is_file()]
+    paths = {path: path.relative_to(case.folder / "input") for path in files}
+    root = target / case.adapter if any((target / path).exists() for path in paths.values()) else target
+    for path, relative in paths.items():
+        place = root / relative
+        place.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, place)
+        filled(place, f"{case.adapter}/{case.name}")

@@ -4,6 +4,7 @@ outcome, its exit code and its sentence in every format, and the rest of the sca
 
 from __future__ import annotations
 
+import json
 import os
 import resource
 import signal
@@ -333,15 +334,16 @@ def test_a_cache_that_cannot_be_written_is_said_and_nothing_else(
     assert len(found(scanned.json, SECRET_RULE)) == 1
 
 
-def test_no_home(tmp_path: Path, look: Scan) -> None:
-    target = tmp_path / "target"
-    plant(target)
+def test_no_home(tmp_path: Path) -> None:
     environment = surroundings(tmp_path)
     del environment["HOME"]
-    scanned = look(target, environment=environment)
-    assert scanned.code == 0, scanned.said
-    assert "note: there is no HOME: nothing is cached" in scanned.out.splitlines()
-    assert len(found(scanned.json, SECRET_RULE)) == 1
+    arguments = ("--offline", "--tool", "cargo-audit", "--json", tmp_path / "report.json")
+    ended = magray_sec("scan", SAMPLE, *DATABASE, *arguments, environment=environment)
+    assert ended.code == 1, ended.said
+    assert "note: there is no HOME: nothing is cached" in ended.out.splitlines()
+    report = json.loads((tmp_path / "report.json").read_bytes())
+    assert "there is no HOME: nothing is cached" in [entry["message"] for entry in report["notifications"]]
+    assert [finding for finding in report["findings"] if finding["domain"] == "dependencies"]
 
 
 def test_a_cache_full_of_garbage_is_made_again(tmp_path: Path, look: Scan, home: Path, warm_cache: Path) -> None:
@@ -432,8 +434,6 @@ def test_a_killed_worker_is_a_failed_scanner(tmp_path: Path, home: Path) -> None
 
 
 def read(folder: Path, out: str) -> Scanned:
-    import json
-
     stored = json.loads((folder / "report.json").read_bytes())
     sarif = json.loads((folder / "github.sarif").read_bytes())
     return Scanned(code=0, out=out, err="", json=stored, sarif=sarif, full=None)

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import base64
 import re
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +21,7 @@ from magray_sec.regex.examples import fill
 from magray_sec.regex.pack import PatternRule, load_packs
 from magray_sec.regex.trial import example_path
 from planting import DATABASE, operator, sample, token
-from replays import case_of
+from replays import SCANNERS, case_of, lay_over_all
 from trees import git, write
 
 WINDOW = 12
@@ -80,10 +81,11 @@ class Aftermath:
 
 
 @pytest.fixture(scope="module")
-def aftermath(tmp_path_factory: pytest.TempPathFactory) -> Aftermath:
+def aftermath(tmp_path_factory: pytest.TempPathFactory, warm_cache: Path) -> Aftermath:
     folder = tmp_path_factory.mktemp("canaries")
+    shutil.copytree(warm_cache, folder / "cache")
     planted = tuple(canaries("canary"))
-    target = sample(folder / "target")
+    target = lay_over_all(sample(folder / "target"))
     write(target, {f"planted/{i}/{example_path(entry.rule)}": f"{entry.text}\n" for i, entry in enumerate(planted)})
     lines = [entry.text for entry in planted if "\n" not in entry.text]
     address = f"https://someone:{token('address')}@example.org/x"
@@ -130,7 +132,9 @@ def test_no_secret_is_left_anywhere(aftermath: Aftermath) -> None:
     # What other secrets of the kind have in common with it, such as the header of a key, is none.
     for trace in (trace for entry in canaries("other") for value in entry.values for trace in traces(value)):
         wanted.pop(trace, None)
+    short = {value for entry in aftermath.canaries for value in entry.values if 9 <= len(value) < WINDOW}
     assert len(wanted) > 10_000
+    assert short
     assert {"stdout", "stderr", "reports/report.json", "reports/github.sarif", "reports/full.sarif"} <= set(
         aftermath.left
     )
@@ -138,6 +142,13 @@ def test_no_secret_is_left_anywhere(aftermath: Aftermath) -> None:
     for name, data in aftermath.left.items():
         found = {wanted[trace] for size in (WINDOW, 2 * WINDOW) for trace in wanted.keys() & set(windows(data, size))}
         assert not found, f"{name} holds a part of: {sorted(found)[:5]}"
+        whole = [value for value in short if value.encode() in data]
+        assert not whole, f"{name} holds {whole}"
+
+
+@pytest.mark.parametrize("adapter", SCANNERS)
+def test_every_scanner_was_there(adapter: str, aftermath: Aftermath) -> None:
+    assert aftermath.scanned.run(adapter)["outcome"] in ("completed", "partial", "failed")
 
 
 def test_the_search_would_find_one(aftermath: Aftermath) -> None:

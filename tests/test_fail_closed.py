@@ -19,9 +19,10 @@ from command_line import Scanned, scan, surroundings
 from fake_tools import BEHAVIOURS, FakeTools, is_alive
 from magray_sec import adapters
 from planting import DATABASE, SECRET_RULE, found, notifications, operator, plant, policy
-from replays import case_of, lay_over, replays
+from replays import SCANNERS, case_of, lay_over, lay_over_all, replays
 
-PROGRAMS = tuple(name for name in adapters.names() if adapters.load(name).executable)
+PROGRAMS = tuple(name for name in SCANNERS if adapters.load(name).executable)
+WORKERS = tuple(name for name in SCANNERS if name not in PROGRAMS)
 TIME_LIMIT_S = 4
 """For the fakes that do not end; the others of the same scan need a small part of it."""
 
@@ -139,6 +140,30 @@ def the_rest_goes_on(scanned: Scanned) -> None:
     assert len(found(scanned.json, SECRET_RULE)) == 1
     assert SECRET_RULE in scanned.out
     assert SECRET_RULE in {result["ruleId"] for entry in scanned.full["runs"] for result in entry["results"]}
+
+
+@pytest.fixture(scope="module")
+def hurried(tmp_path_factory: pytest.TempPathFactory, warm_cache: Path) -> Scanned:
+    """A scan that leaves the scanners of our own, each in a process, no time to begin."""
+    folder = tmp_path_factory.mktemp("hurried")
+    target = lay_over_all(folder / "target")
+    operator(folder, {"tools": {name: f"/nonexistent/{name}" for name in ("cargo", "cargo-audit")}})
+    domains = sorted({domain.value for name in WORKERS for domain in adapters.load(name).domains})
+    return scan(
+        target,
+        *("--policy", policy(folder, *domains), *DATABASE, "--timeout", "0.01"),
+        environment=surroundings(folder, XDG_CACHE_HOME=str(warm_cache)),
+        reports=folder / "reports",
+    )
+
+
+@pytest.mark.parametrize("adapter", WORKERS)
+def test_a_worker_that_is_ended_is_no_clean_scan(adapter: str, hurried: Scanned) -> None:
+    own = hurried.run(adapter)
+    assert (own["outcome"], own["reason"]) == ("timed-out", "it was ended after 0 s")
+    assert hurried.code == 3, hurried.said
+    said_everywhere(hurried, adapter, "it was ended after 0 s")
+    withheld(hurried, adapter)
 
 
 # Fakes that say what the real program said, or a part of it, or more.

@@ -21,7 +21,7 @@ from fake_tools import FakeTools
 from ingestion import complaints
 from magray_sec import adapters
 from planting import DATABASE, SECRET_RULE, found, notifications, operator, policy, token
-from replays import case_of, lay_over, replays
+from replays import SCANNERS, case_of, lay_over, lay_over_all, replays
 from test_sarif import TOLERATED, VALIDATOR
 from trees import git, write
 
@@ -149,6 +149,7 @@ def hostile(folder: Path) -> Trap:
     trap = Trap(folder, root)
     lay_over(case_of("cargo-audit"), root)
     advisories = [hit["advisory"]["id"] for hit in recorded()["vulnerabilities"]["list"]]
+    lay_over_all(root)
     write(root, {name: secret(name) for name in NAMES})
     write(root, {f"commented/{index}.env": f"TOKEN={token(text)} {text}\n" for index, text in enumerate(COMMENTS)})
     write(
@@ -257,6 +258,11 @@ def test_nothing_of_it_is_executed(attack: tuple[Trap, Scanned, Path]) -> None:
     assert trap.sprung() == ""
     assert scanned.code in (0, 3), scanned.said
     assert {run["outcome"] for run in scanned.json["runs"]} & {"completed", "partial"}
+
+
+@pytest.mark.parametrize("adapter", SCANNERS)
+def test_every_scanner_looked_at_it(adapter: str, attack: tuple[Trap, Scanned, Path]) -> None:
+    assert attack[1].run(adapter)["outcome"] in ("completed", "partial")
 
 
 def test_the_trap_works(tmp_path: Path) -> None:

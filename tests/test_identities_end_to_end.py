@@ -16,6 +16,7 @@ import pytest
 from command_line import scan, surroundings
 from magray_sec.regex.examples import fill
 from planting import DATABASE, SECRET_RULE, sample, token
+from replays import SCANNERS, lay_over_all
 from trees import write
 
 TEXTS = (".rs", ".sh", ".env", ".toml", ".lock", ".pem")
@@ -27,8 +28,8 @@ HASH = "let digest = md5::compute(data);"
 
 
 def tree(root: Path) -> Path:
-    """The sample with secrets, dangerous and unsafe code; every kind more than once in a file."""
-    return sample(
+    """The sample and every scanner's fixture, with secrets, dangerous and unsafe code more than once in a file."""
+    made = sample(
         root,
         {
             SETTINGS: f"A={token('a')}\n\n# one more\nB={token('b')}\nPAIR={token('c')} {token('d')}\n",
@@ -38,6 +39,7 @@ def tree(root: Path) -> Path:
             SCRIPT: "#!/bin/sh\nset -e\ncurl -k https://example.org/x -o x\nif true; then\n    md5sum -c x; sha1sum -c y\nfi\n",
         },
     )
+    return lay_over_all(made)
 
 
 Change = Callable[[str, set[int]], str]
@@ -103,6 +105,11 @@ def test_there_is_something_to_follow(before: list[Any]) -> None:
     assert files["code", SCRIPT] >= 3
     assert files["dependencies", "Cargo.lock"] == 7
     assert {finding["domain"] for finding in before} >= {"secrets", "code", "dependencies"}
+
+
+@pytest.mark.parametrize("adapter", SCANNERS)
+def test_every_scanner_found_something(adapter: str, before: list[Any]) -> None:
+    assert adapter in {witness["tool"] for finding in before for witness in finding["witnesses"]}
 
 
 def test_no_two_problems_have_one_name(before: list[Any]) -> None:

@@ -229,7 +229,7 @@ def test_the_shipped_policies_load_and_are_sound() -> None:
         made = load_policy(name, root=None, cache=None)
         assert made.name == name
         assert len(made.digest) == 64
-        assert made.require == (Domain.DEPENDENCIES, Domain.SECRETS, Domain.CODE)
+        assert made.require == (Domain.DEPENDENCIES, Domain.SECRETS, Domain.CODE, Domain.LICENSES)
         assert check_policy(made, scanners=("cargo-audit", "regex-rules")) == ()
 
 

@@ -74,7 +74,6 @@ def test_one_entry_is_not_taken_for_another(tmp_path: Path) -> None:
     assert cache.recall(folder, "y") is None
 
 
-@pytest.mark.skipif(os.name != "posix", reason="owners and modes are those of POSIX")
 def test_what_others_may_have_written_is_not_recalled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tmp_path / "c"
     cache.keep(str(folder), "x", b"content")
@@ -90,7 +89,6 @@ def test_what_others_may_have_written_is_not_recalled(tmp_path: Path, monkeypatc
     assert not (folder / "z").exists()
 
 
-@pytest.mark.skipif(os.name != "posix", reason="links")
 def test_links_are_not_followed(tmp_path: Path) -> None:
     folder, elsewhere = tmp_path / "c", tmp_path / "d"
     cache.keep(str(elsewhere), "x", b"content")

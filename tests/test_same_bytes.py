@@ -12,6 +12,7 @@ import pytest
 
 from command_line import scan, surroundings
 from planting import DATABASE, plant, sample, token
+from replays import SCANNERS, lay_over_all
 from trees import git
 
 EPOCH = "1700000000"
@@ -43,7 +44,7 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
             "ignored/a.env": "A=1\n",
         },
     )
-    plant(root)
+    plant(lay_over_all(root))
     (root / "loop").symlink_to("loop")
     git(root, "init", "-q")
     git(root, "remote", "add", "origin", "https://github.com/example/sample.git")
@@ -80,6 +81,13 @@ def same(one: Made, other: Made) -> None:
     for name in FORMATS:
         assert one.files[name] == other.files[name], name
     assert one.out == other.out
+
+
+@pytest.mark.parametrize("adapter", SCANNERS)
+def test_every_scanner_has_its_part(adapter: str, first: Made) -> None:
+    report = json.loads(first.files["report.json"])
+    assert {run["adapter"]: run["outcome"] for run in report["runs"]}[adapter] in ("completed", "partial")
+    assert adapter in {witness["tool"] for finding in report["findings"] for witness in finding["witnesses"]}
 
 
 def again(original: Path, copy: Path) -> None:

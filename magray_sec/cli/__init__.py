@@ -23,7 +23,7 @@ VERBS = {
     "doctor": ("doctor", "Show which scanners and databases are there, and how to get the others."),
     "list": ("listing", "List scanners, rules or policies."),
     "explain": ("explain", "Explain a rule: what it looks for, why, and what to do."),
-    "rules": ("rules", "Test rule packs."),
+    "rules": ("rules", "Test rule packs, or say why a line is a finding or none."),
     "policy": ("policy", "Check a policy."),
     "baseline": ("baseline", "Write down what there is today, so that only what is new counts."),
     "report": ("report", "Render a stored JSON report again, in any format."),

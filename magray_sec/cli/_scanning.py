@@ -16,6 +16,7 @@ from magray_sec.model.run import Database, Limits, Notification, ScanContext
 from magray_sec.pipeline import Import, ScanRequest, scan
 from magray_sec.policy import baseline
 from magray_sec.policy.load import load_policy
+from magray_sec.regex.pack import load_packs
 from magray_sec.runner import Event
 from magray_sec.settings import OperatorSettings, TargetSettings, load_target, load_target_file
 
@@ -69,6 +70,9 @@ def perform(
         cache=cache,
         place="" if options.policy else settings.policy_place,
     )
+    if settings.rules:
+        # What is wrong with the target's own packs is an error of its settings, not of a scanner.
+        load_packs(settings.rules, cache)
     is_offline = options.offline or operator.offline
     with _surroundings.work_folder(root) as work:
         database_used, database_notes = _database(

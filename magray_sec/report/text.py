@@ -110,7 +110,8 @@ def _database(report: ScanReport) -> str:
     age = ""
     if database.date:
         days = (report.started.date() - database.date).days
-        age = f" of {database.date.isoformat()} ({days} days old)"
+        # A pinned time of the report may lie before it.
+        age = f" of {database.date.isoformat()}" + (f" ({days} days old)" if days >= 0 else "")
     return f"advisory database{age}: {database.advisories} advisories"
 
 
