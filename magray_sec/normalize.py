@@ -284,9 +284,10 @@ def _identities(
         return identity.license_(package.name, package.version, package.license or "unknown"), ()
     if domain is Domain.UNSAFE and package:
         return identity.unsafe(package.name, sighting.item, sighting.kind), ()
-    if domain is Domain.SUPPLY_CHAIN and package:
-        # Several packages are brought in by one line.
-        return identity.other(domain.value, rule.id, path, package.name), ()
+    if domain is Domain.SUPPLY_CHAIN and (package or sighting.kind):
+        # Several packages are brought in by one line; what is said of a graph as a whole is shown on a file's first
+        # line, and is not about it.
+        return identity.other(domain.value, rule.id, path, package.name if package else sighting.item), ()
     if region and text.data is not None:
         last = region.end_line or region.start_line
         lines = b"\n".join(text.line(number) for number in range(region.start_line, last + 1))

@@ -392,13 +392,20 @@ def test_programs_of_the_target_are_refused_wherever_path_leads(
     trap = hostile(tmp_path)
     target = tmp_path / "target"
     for name in PROGRAMS:
-        trap.set(target / name)
+        trap.set(target / "programs" / name)
     (tmp_path / "elsewhere").symlink_to(target / "bin")
     isolated = tmp_path / "python"
     isolated.write_text(f'#!/bin/sh\nexec {bare_python} -I "$@"\n')
     isolated.chmod(0o755)
     environment = surroundings(
-        tmp_path, tmp_path / "elsewhere", target / "bin", target, "bin", ".", "", XDG_CACHE_HOME=str(warm_cache)
+        tmp_path,
+        tmp_path / "elsewhere",
+        target / "bin",
+        target / "programs",
+        "bin",
+        ".",
+        "",
+        XDG_CACHE_HOME=str(warm_cache),
     )
     arguments = ("--policy", policy(tmp_path, "dependencies"), *DATABASE, "--offline")
     scanned = scan(
@@ -407,7 +414,7 @@ def test_programs_of_the_target_are_refused_wherever_path_leads(
         environment=environment,
         reports=tmp_path / "reports",
         python=isolated,
-        cwd=target,
+        cwd=target / "programs",
         full=False,
     )
     assert trap.sprung() == ""

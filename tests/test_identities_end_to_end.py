@@ -113,8 +113,7 @@ def test_every_scanner_found_something(adapter: str, before: list[Any]) -> None:
 
 
 def test_no_two_problems_have_one_name(before: list[Any]) -> None:
-    """But two flaws of one rule on one line, which are counted."""
-    own = [f for f in before if f["domain"] in ("secrets", "code", "dependencies") and f["location"]["path"] != SCRIPT]
+    own = [finding for finding in before if finding["location"]["path"] in (SETTINGS, KEY, CODE, "Cargo.lock")]
     assert Counter(finding["identity"] for finding in own).most_common(1)[0][1] == 1
 
 
