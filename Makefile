@@ -18,7 +18,7 @@ else
 endif
 
 test: .venv/.dev .multitool/.installed ## Run all tests
-	$(BIN)/pytest -q -n $(JOBS) $(ARGS)
+	$(BIN)/pytest -q -n $(JOBS) --dist loadfile $(ARGS)
 
 check: lint types imports docs-check test ## Format, lint, types, import contracts, generated docs, tests: what CI runs
 

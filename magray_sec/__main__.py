@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 
@@ -11,7 +12,11 @@ def main() -> None:
         # Before anything else is imported: a version must cost nothing.
         from magray_sec import __version__  # noqa: PLC0415
 
-        sys.stdout.write(f"magray-sec {__version__}\n")
+        try:
+            sys.stdout.write(f"magray-sec {__version__}\n")
+            sys.stdout.flush()
+        except OSError:
+            os._exit(4)  # a closed pipe, a full disk: what is left in the buffer has nowhere to go
         sys.exit(0)
     from magray_sec.cli import run  # noqa: PLC0415
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from magray_sec import __version__, runner, worker
@@ -21,6 +21,7 @@ from magray_sec.model.report import Baseline, BaselineEntry, ScanReport
 from magray_sec.model.run import (
     Claim,
     Command,
+    Database,
     Inventory,
     ItemKind,
     Level,
@@ -60,6 +61,8 @@ class ScanRequest:
     context: ScanContext
     policy: Policy
     adapters: tuple[Adapter, ...]
+    find_database: Callable[[], tuple[Database | None, Sequence[Notification]]] | None = None
+    """Finds, and brings up to date, the advisory database; asked only where a scanner has something to compare."""
     imports: tuple[Import, ...] = ()
     baseline: tuple[BaselineEntry, ...] | None = None
     """What the findings are compared with; None: nothing."""
@@ -76,7 +79,7 @@ def scan(request: ScanRequest, *, on_event: OnEvent | None = None) -> ScanReport
     """All that a scan of the target says. UsageError where the target cannot be scanned at all."""
     began = time.monotonic()
     target, inventory = discover(request.path, request.context.limits)
-    context = replace(request.context, inventory=inventory)
+    context, said = _with_database(request, inventory)
     source = TreeSource(target.root, inventory.files)
 
     def work(adapter: Adapter, claims: tuple[Claim, ...]) -> Command:
@@ -117,7 +120,7 @@ def scan(request: ScanRequest, *, on_event: OnEvent | None = None) -> ScanReport
         decision=decision,
         skipped=inventory.skipped,
         notifications=tuple(
-            clean_notification(entry) for entry in (*request.notifications, *inventory.notifications, *note)
+            clean_notification(entry) for entry in (*request.notifications, *said, *inventory.notifications, *note)
         ),
         database=context.database,
         baseline=_baseline(request, compared),
@@ -164,6 +167,17 @@ def _first_lines(paths: tuple[str, ...], source: Source) -> Iterator[tuple[str, 
             continue
         if 1 in found:
             yield path, found[1]
+
+
+def _with_database(request: ScanRequest, inventory: Inventory) -> tuple[ScanContext, Sequence[Notification]]:
+    """The context with the inventory, and with the advisory database where a scanner that needs it claims something."""
+    context = replace(request.context, inventory=inventory)
+    wanting = (entry for entry in request.adapters if entry.needs.advisory_database)
+    wanted = any(entry.id not in request.deselected and entry.claims(inventory) for entry in wanting)
+    if request.find_database is None or not wanted:
+        return context, ()
+    database, said = request.find_database()
+    return replace(context, database=database), said
 
 
 def _parse(step: Step) -> Parse:

@@ -317,6 +317,22 @@ def test_a_reader_that_goes_away_changes_no_verdict(closed: str, home: Path, war
     assert not ended.stderr
 
 
+@pytest.mark.parametrize(
+    "words", [["--version"], ["--help"], ["scan", "--help"], ["list", "rules"], ["schema", "report"]]
+)
+def test_a_closed_pipe_is_never_a_verdict(words: list[str], home: Path) -> None:
+    """Exit code 1 means blocked, and is Python's own for a traceback."""
+    read_end, write_end = os.pipe()
+    os.close(read_end)
+    program = [sys.executable, "-m", "magray_sec", *words]
+    try:
+        ended = subprocess.run(program, env=surroundings(home), stdout=write_end, stderr=subprocess.PIPE, check=False)
+    finally:
+        os.close(write_end)
+    assert ended.returncode in (0, 4)
+    assert not ended.stderr
+
+
 def test_a_cache_that_cannot_be_written_is_said_and_nothing_else(
     tmp_path: Path, look: Scan, plain_user: Path, home: Path
 ) -> None:

@@ -300,19 +300,21 @@ class RustReader:
 def _refusal(tree: tree_sitter.Tree) -> RustFile | None:
     """What is said of a tree that no query can be put to in good time: one takes time that grows with the square of the
     tree's depth, and of the length of a stretch that is not understood; below a depth of 65,535 it never ends."""
-    cursor = tree.walk()
-    # The way down to a node is made of nodes that follow one another: what is deep is met on it.
-    for index in range(_DEPTH_STEP, tree.root_node.descendant_count, _DEPTH_STEP):
-        cursor.goto_descendant(index)
-        if cursor.depth > _MOST_DEPTH:
-            return RustFile(refused=f"it is nested more than {_MOST_DEPTH:,} deep")
-    waiting = [tree.root_node] if tree.root_node.has_error else []
+    root = tree.root_node
+    waiting = [root] if root.has_error else []
     while waiting:
         node = waiting.pop()
         if node.is_error and node.child_count > _MOST_TOKENS:
             line = node.start_point.row + 1
             return RustFile(broken_at=line, refused="a long stretch of it is not Rust")
         waiting += [child for child in node.children if child.has_error]
+    cursor = tree.walk()
+    # The way down to a node is made of nodes that follow one another: what is deep is met on it.
+    step = max(_DEPTH_STEP, root.descendant_count // _DEPTH_STEP)
+    for index in range(step, root.descendant_count, step):
+        cursor.goto_descendant(index)
+        if cursor.depth > _MOST_DEPTH:
+            return RustFile(refused=f"it is nested more than {_MOST_DEPTH:,} deep")
     return None
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from magray_sec import adapters, database, datafiles
@@ -75,14 +75,11 @@ def perform(
         load_packs(settings.rules, cache)
     is_offline = options.offline or operator.offline
     with _surroundings.work_folder(root) as work:
-        database_used, database_notes = _database(
-            options.advisory_db or operator.advisory_db or "",
-            cache or work,
-            clock,
-            offline=is_offline,
-            wanted=_wants_database(loaded, deselected),
-        )
-        notes += database_notes
+        chosen = _chosen_database(options.advisory_db or operator.advisory_db or "")
+
+        def find_database() -> tuple[Database | None, Sequence[Notification]]:
+            return (chosen, ()) if chosen else database.ready(cache or work, now=clock.now, offline=is_offline)
+
         context = ScanContext(
             today=clock.now.date(),
             started=clock.written,
@@ -90,7 +87,6 @@ def perform(
             cache=cache,
             environment=_surroundings.passed_on(environment),
             tools=_surroundings.tools(_executables(loaded), environment, operator, root),
-            database=database_used,
             packs=(*datafiles.files("rules"), *settings.rules),
             jobs=options.jobs or operator.jobs or os.cpu_count() or 2,
             timeout_s=options.timeout_s or operator.timeout_s or 600.0,
@@ -106,6 +102,7 @@ def perform(
                 context=context,
                 policy=policy,
                 adapters=loaded,
+                find_database=find_database,
                 imports=imports,
                 deselected=deselected,
                 baseline=compared_with,
@@ -192,23 +189,16 @@ def _executables(loaded: tuple[Adapter, ...]) -> frozenset[str]:
     return frozenset(name for adapter in loaded for name in (adapter.executable, *adapter.uses) if name)
 
 
-def _wants_database(loaded: tuple[Adapter, ...], deselected: Mapping[str, str]) -> bool:
-    return any(adapter.needs.advisory_database and adapter.id not in deselected for adapter in loaded)
-
-
-def _database(
-    chosen: str, cache: str, clock: _surroundings.Clock, *, offline: bool, wanted: bool
-) -> tuple[Database | None, list[Notification]]:
-    if chosen:
-        try:
-            return replace(database.describe(os.path.realpath(chosen)), chosen_by_user=True), []
-        except database.DatabaseError as error:
-            raise UsageError(
-                f"--advisory-db {chosen}: {error}", "give the folder of an advisory database in RustSec's layout"
-            ) from error
-    if not wanted:
-        return None, []
-    return database.ready(cache, now=clock.now, offline=offline)
+def _chosen_database(path: str) -> Database | None:
+    """The database that the user named, as it is. UsageError where it is none."""
+    if not path:
+        return None
+    try:
+        return replace(database.describe(os.path.realpath(path)), chosen_by_user=True)
+    except database.DatabaseError as error:
+        raise UsageError(
+            f"--advisory-db {path}: {error}", "give the folder of an advisory database in RustSec's layout"
+        ) from error
 
 
 def _limits(settings: TargetSettings, exclude: tuple[str, ...]) -> Limits:
