@@ -194,6 +194,8 @@ def _newest(files: list[str]) -> date | None:
 
 def _head(path: str) -> tuple[str, date] | None:
     """The commit that a folder stands at and its day, where the folder is a git repository itself (not in one)."""
+    if not os.path.lexists(os.path.join(path, ".git")) and not os.path.lexists(os.path.join(path, "HEAD")):
+        return None
     import pygit2  # noqa: PLC0415 - 90 ms
 
     try:
