@@ -40,7 +40,7 @@ def outcome(text: str, *, made: object = None) -> Confirmed | Rejected | None:
         '"token": "{{base64url:43}}"',
         "token: {{hex:40}}",
         'password: "correct-horse-battery-staple"',
-        'password = "Tr0ub4dor&3"',
+        "password" + ' = "Tr0ub4dor&3"',  # in two parts: this file holds no password itself
         'api_key = "{{uuid}}"',
     ],
 )
