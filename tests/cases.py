@@ -87,8 +87,9 @@ class Scene:
         return places | {f"{{{name}}}": tool.path for name, tool in self.context.tools.items() if tool.path}
 
 
-def lay_out(case: Case, folder: Path) -> Scene:
-    """Copy a case's target to `folder` with its templates filled, and discover it."""
+def lay_out(case: Case, folder: Path, *, is_replay: bool = True) -> Scene:
+    """Copy a case's target to `folder` with its templates filled, and discover it. A replay also has what the recorded
+    commands left in the work folder."""
     adapter = adapters.load(case.adapter)
     root, work = folder / "target", folder / "work"
     shutil.copytree(case.folder / "input", root, symlinks=True)
@@ -96,7 +97,7 @@ def lay_out(case: Case, folder: Path) -> Scene:
         if path.is_file() and not path.is_symlink():
             filled(path, f"{case.adapter}/{case.name}")
     work.mkdir(mode=0o700)
-    if (case.folder / "work").is_dir():
+    if is_replay and (case.folder / "work").is_dir():
         shutil.copytree(case.folder / "work", work, dirs_exist_ok=True)
     stated = case.meta().get("context", {})
     target, inventory = discover(str(root), Limits())

@@ -7,6 +7,7 @@ version that has no folder yet gets one, with the inputs of the newest.
 from __future__ import annotations
 
 import os
+import pwd
 import shutil
 import sys
 import sysconfig
@@ -19,6 +20,7 @@ from typing import Any
 
 from cases import ROOT, Case, Scene, cases, lay_out
 from magray_sec import adapters, runner
+from magray_sec.cli._surroundings import passed_on
 from magray_sec.interpret import stated_version
 from magray_sec.model.adapter import Adapter, Step, StepOutput
 from magray_sec.model.run import Command, Gap, ScanContext, Tool
@@ -67,17 +69,15 @@ def version_of(adapter: Adapter, tool: Tool) -> str:
 def surroundings(work: str) -> ScanContext:
     """A context for running real tools."""
     now = datetime.now(UTC)
-    home = os.path.expanduser("~")
-    homes = {"RUSTUP_HOME": f"{home}/.rustup", "CARGO_HOME": f"{home}/.cargo"}
-    return ScanContext(
-        today=now.date(), started=now, work=work, cache=None, environment={"PATH": os.environ["PATH"], **homes}
-    )
+    # The user's own home, which tests replace: rustup finds its toolchains there.
+    given = passed_on({**os.environ, "HOME": pwd.getpwuid(os.getuid()).pw_dir})
+    return ScanContext(today=now.date(), started=now, work=work, cache=None, environment=given)
 
 
 def record(case: Case, tool: Tool, cargo: Tool, version: str) -> None:
     """Run one case for real, and store its output with placeholders where its own folders stood."""
     with tempfile.TemporaryDirectory() as folder:
-        scene = lay_out(case, Path(folder))
+        scene = lay_out(case, Path(folder), is_replay=False)
         scene = replace(scene, context=real(scene, tool, cargo))
         assert scene.adapter.commands is not None
         claims = scene.adapter.claims(scene.inventory)
