@@ -207,3 +207,15 @@ def test_a_damaged_input_is_a_failed_scanner(call: Call, tmp_path: Path) -> None
     assert "INCOMPLETE" in ended.out
     assert "cargo-audit" in ended.out
     assert ended.code == 3
+
+
+def test_a_scan_says_what_the_sarif_for_github_leaves_out(call: Call, tmp_path: Path) -> None:
+    file = tmp_path / "scan.sarif"
+    (tmp_path / "config" / "magray-sec").mkdir(parents=True)
+    operator = tmp_path / "config" / "magray-sec" / "config.yaml"
+    operator.write_text("tools: {cargo-audit: /bin/false}\n")
+    told = call("scan", SAMPLE, *DATABASE, "--sarif", file, XDG_CONFIG_HOME=str(tmp_path / "config"))
+    assert "Left out of the SARIF for GitHub, so that no alert is closed" in told.out
+    assert "  dependencies: cargo-audit failed: " in told.out
+    full = call("scan", SAMPLE, *DATABASE, "--sarif", file, "--sarif-profile", "full")
+    assert "Left out" not in full.out

@@ -16,6 +16,7 @@ from magray_sec.errors import ReportError, UsageError
 from magray_sec.model.report import ScanReport
 from magray_sec.model.scale import Severity
 from magray_sec.report import text
+from magray_sec.report.scope import withheld
 from magray_sec.runner import Event
 
 Render = Callable[[ScanReport, BinaryIO], None]
@@ -26,6 +27,8 @@ class Outputs:
     """The report files that were asked for: (destination, how to render it)."""
 
     wanted: tuple[tuple[str, Render], ...] = ()
+    is_for_github: bool = False
+    """One of them is the SARIF that code scanning takes."""
 
     @staticmethod
     def make(*, sarif: str = "", profile: str = "github", json: str = "", markdown: str = "") -> Outputs:
@@ -45,7 +48,7 @@ class Outputs:
                 raise UsageError(f"there is no folder for '{destination}'", "make it first")
             if destination != "-" and os.path.isdir(destination):
                 raise UsageError(f"'{destination}' is a folder", "give the name of a file")
-        return Outputs(wanted=tuple(wanted))
+        return Outputs(wanted=tuple(wanted), is_for_github=bool(sarif) and profile == "github")
 
     @property
     def takes_stdout(self) -> bool:
@@ -123,6 +126,7 @@ class Screen:
     verbose: bool
     live: bool
     to_stderr: bool
+    is_for_github: bool
 
     @staticmethod
     def make(
@@ -137,6 +141,7 @@ class Screen:
             verbose=verbose,
             live=progress and not quiet and sys.stderr.isatty() and not plain,
             to_stderr=outputs.takes_stdout,
+            is_for_github=outputs.is_for_github,
         )
 
     @contextlib.contextmanager
@@ -163,7 +168,15 @@ class Screen:
     def show(self, report: ScanReport, *, min_severity: Severity = Severity.UNKNOWN) -> None:
         """Print the report; on standard error where standard output is taken by a file format."""
         page = io.StringIO()
-        text.render(report, page, color=self.color, quiet=self.quiet, verbose=self.verbose, min_severity=min_severity)
+        text.render(
+            report,
+            page,
+            color=self.color,
+            quiet=self.quiet,
+            verbose=self.verbose,
+            min_severity=min_severity,
+            withheld=withheld(report) if self.is_for_github else (),
+        )
         data = page.getvalue().encode("utf-8", "backslashreplace")
         if not self.to_stderr:
             say(data)

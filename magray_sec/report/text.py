@@ -38,9 +38,11 @@ def render(
     verbose: bool = False,
     quiet: bool = False,
     min_severity: Severity = Severity.UNKNOWN,
+    withheld: tuple[tuple[Domain, str], ...] = (),
 ) -> None:
     """Write the report to `sink`. `quiet`: the verdict and its reasons alone. `min_severity` leaves findings out of the
-    list, never out of a count. `verbose`: every finding, gap and skipped file, and each scanner's commands."""
+    list, never out of a count. `verbose`: every finding, gap and skipped file, and each scanner's commands. `withheld`:
+    the domains that the SARIF for GitHub leaves out, and why."""
     page = _Page(color=color)
     if not quiet:
         _head(report, page)
@@ -49,6 +51,10 @@ def render(
         _unlooked(report, page, verbose=verbose)
         if verbose:
             _scanners(report, page)
+        if withheld:
+            page.heading("Left out of the SARIF for GitHub, so that no alert is closed")
+            for domain, reason in withheld:
+                page.add(f"  {domain.value}: {reason}")
     _verdict(report, page, quiet=quiet)
     sink.write("\n".join(page.lines) + "\n")
 
