@@ -70,10 +70,10 @@ class _Manifest:
         return "package" in self.data or "project" in self.data
 
     def workspace(self) -> Mapping[str, Any]:
-        return _table(self.data.get("workspace"))
+        return _toml.table(self.data.get("workspace"))
 
     def package(self) -> Mapping[str, Any]:
-        return _table(self.data.get("package")) or _table(self.data.get("project"))
+        return _toml.table(self.data.get("package")) or _toml.table(self.data.get("project"))
 
 
 @dataclass(slots=True)
@@ -293,7 +293,7 @@ def _redirected(path: str, tree: Tree) -> Iterator[str]:
     except (OSError, ValueError):
         yield f"{shown_path(path)}: it does not parse, so cargo may be told to take packages from elsewhere"
         return
-    for name, source in _table(data.get("source")).items():
+    for name, source in _toml.table(data.get("source")).items():
         if isinstance(source, Mapping) and "replace-with" in source:
             yield f"{shown_path(path)}: source {name} is replaced by {source['replace-with']}"
     for word in ("patch", "paths"):
@@ -302,11 +302,11 @@ def _redirected(path: str, tree: Tree) -> Iterator[str]:
 
 
 def _patched(manifest: _Manifest, tree: Tree) -> Iterator[str]:
-    patches = [("patch", table) for table in _table(manifest.data.get("patch")).values()]
+    patches = [("patch", table) for table in _toml.table(manifest.data.get("patch")).values()]
     patches.append(("replace", manifest.data.get("replace")))
     for word, table in patches:
-        for name, requirement in _table(table).items():
-            if trouble := _elsewhere(_table(requirement), manifest.folder, tree):
+        for name, requirement in _toml.table(table).items():
+            if trouble := _elsewhere(_toml.table(requirement), manifest.folder, tree):
                 yield f"{shown_path(manifest.path)}: [{word}] {name} from {trouble}"
 
 
@@ -334,14 +334,14 @@ def _without_user(url: str) -> str:
 
 def _dependencies(manifest: _Manifest, root: _Manifest | None) -> Iterator[tuple[str, Mapping[str, Any], str]]:
     """Each dependency's name, requirement, and the folder its path is relative to; inherited ones looked up."""
-    shared = _table(root.workspace().get("dependencies")) if root else {}
-    for table in (manifest.data, *_table(manifest.data.get("target")).values()):
+    shared = _toml.table(root.workspace().get("dependencies")) if root else {}
+    for table in (manifest.data, *_toml.table(manifest.data.get("target")).values()):
         for kind in _TABLES:
-            for name, requirement in _table(_table(table).get(kind)).items():
+            for name, requirement in _toml.table(_toml.table(table).get(kind)).items():
                 if not isinstance(requirement, Mapping):
                     continue
                 if requirement.get("workspace") is True and root:
-                    yield name, _table(shared.get(name)), root.folder
+                    yield name, _toml.table(shared.get(name)), root.folder
                 else:
                     yield name, requirement, manifest.folder
 
@@ -398,10 +398,6 @@ def _join(folder: str, path: str) -> str:
 def _split(folder: str) -> tuple[str, ...]:
     parts = folder.split("/") if folder else []
     return tuple(part for place, part in enumerate(parts) if not (part == "**" and parts[place - 1 : place] == ["**"]))
-
-
-def _table(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
 
 
 def _texts(value: object) -> list[str]:

@@ -207,9 +207,9 @@ def _asks_for_packages(kind: _Kind, raw: bytes) -> bool:
 
 
 def _python_asks(data: Mapping[str, Any]) -> bool:
-    project, tool = _table(data.get("project")), _table(data.get("tool"))
-    poetry = _table(tool.get("poetry"))
-    asked = [name for name in _table(poetry.get("dependencies")) if name.lower() != "python"]
+    project, tool = _toml.table(data.get("project")), _toml.table(data.get("tool"))
+    poetry = _toml.table(tool.get("poetry"))
+    asked = [name for name in _toml.table(poetry.get("dependencies")) if name.lower() != "python"]
     return bool(
         asked
         or project.get("dependencies")
@@ -270,7 +270,3 @@ def _above(folder: str) -> Iterator[str]:
     while folder:
         folder = posixpath.dirname(folder)
         yield folder
-
-
-def _table(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Mapping
 from typing import Any
 
 MOST_BYTES = 1 << 20
@@ -32,3 +33,8 @@ def parse(data: bytes, *, most_bytes: int = MOST_BYTES) -> dict[str, Any]:
         return tomllib.loads(text)
     except RecursionError as error:
         raise ValueError("it is nested too deep") from error
+
+
+def table(value: object) -> Mapping[str, Any]:
+    """The value where it is a table, else an empty one: strangers put anything anywhere."""
+    return value if isinstance(value, Mapping) else {}

@@ -32,6 +32,7 @@ from typing import Literal, Self
 from magray_sec import _reaper
 from magray_sec.model.adapter import Step, StepOutput
 from magray_sec.model.run import Claim, Command, Farm, RawOutput, ScanContext
+from magray_sec.source import is_within
 
 PASSED_ON: tuple[str, ...] = (
     "HTTP_PROXY",
@@ -408,7 +409,7 @@ class _Run:
     def _may_read(self, path: str) -> bool:
         """Not where a link of the target, or one that a tool made in the work folder, leads out of both."""
         folders = (self.target_root, self.context.work)
-        if any(_is_below(os.path.abspath(path), folder) for folder in folders):
+        if any(is_within(os.path.abspath(path), folder) for folder in folders):
             return any(_is_inside(path, folder) for folder in folders)
         return True
 
@@ -660,13 +661,9 @@ def _reason(error: OSError) -> str:
     return error.strerror or type(error).__name__
 
 
-def _is_below(path: str, folder: str) -> bool:
-    return path == folder or path.startswith(folder.rstrip(os.sep) + os.sep)
-
-
 def _is_inside(path: str, folder: str) -> bool:
     """Whether it lies in the folder once all links are followed."""
-    return _is_below(os.path.realpath(path), os.path.realpath(folder))
+    return is_within(os.path.realpath(path), os.path.realpath(folder))
 
 
 def _shared_environment(given: Mapping[str, str], target_root: str) -> Mapping[str, str]:
@@ -686,7 +683,7 @@ def _folders_outside(entries: str, target_root: str) -> str:
         entry
         for entry in entries.split(os.pathsep)
         if os.path.isabs(entry)
-        and not _is_below(os.path.normpath(entry), target_root)
+        and not is_within(os.path.normpath(entry), target_root)
         and not _is_inside(entry, target_root)
         and os.path.isdir(entry)
     )

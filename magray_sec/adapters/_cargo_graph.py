@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Protocol
 
+from magray_sec import _toml
 from magray_sec.adapters import _cargo
 from magray_sec.adapters._cargo_lock import (
     Line,
@@ -156,16 +157,18 @@ class Graph:
     def _leads_out(self, owner: Locked, wanted: Locked) -> bool:
         root, path = manifest_of(self.item), self.local.get(owner.name)
         tables = self.tables(root)
-        shared = _table(_table(tables.get("workspace")).get("dependencies"))
-        asked = [(root, table) for table in _table(tables.get("patch")).values()]
+        shared = _toml.table(_toml.table(tables.get("workspace")).get("dependencies"))
+        asked = [(root, table) for table in _toml.table(tables.get("patch")).values()]
         for _, table in dependency_tables(self.tables(path)) if path else ():
-            inherited = {key: shared.get(key) for key, value in table.items() if _table(value).get("workspace") is True}
+            inherited = {
+                key: shared.get(key) for key, value in table.items() if _toml.table(value).get("workspace") is True
+            }
             asked += [(path or root, table), (root, inherited)]
         return any(
-            _is_path_out(posixpath.dirname(manifest), _table(requirement).get("path"))
+            _is_path_out(posixpath.dirname(manifest), _toml.table(requirement).get("path"))
             for manifest, table in asked
-            for key, requirement in _table(table).items()
-            if _table(requirement).get("package", key) == wanted.name
+            for key, requirement in _toml.table(table).items()
+            if _toml.table(requirement).get("package", key) == wanted.name
         )
 
     def tables(self, path: str) -> Mapping[str, Any]:
@@ -379,10 +382,6 @@ def _is_out_of_date(graph: Graph, packages: tuple[Locked, ...], context: ScanCon
 
 def _is_path_out(folder: str, path: object) -> bool:
     return isinstance(path, str) and posixpath.normpath(posixpath.join(folder, path)).startswith(("../", "/"))
-
-
-def _table(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
 
 
 def _read(path: str) -> bytes:

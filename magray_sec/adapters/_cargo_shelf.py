@@ -74,7 +74,7 @@ class Shelf:
         for path in sorted(path for path in paths if path.endswith("/" + _CHECKSUMS)):
             folder = path.removesuffix("/" + _CHECKSUMS)
             tables = read_tables(source, f"{folder}/{_MANIFEST}")
-            package = _table(tables.get("package")) if tables else {}
+            package = _toml.table(tables.get("package")) if tables else {}
             name, version = package.get("name"), package.get("version")
             if isinstance(name, str) and isinstance(version, str):
                 vendored[name, version].append((folder, _vendored_checksum(source, path)))
@@ -138,25 +138,25 @@ def describe(
 ) -> Manifest:
     """What a parsed manifest says. `workspace`: that of the workspace it may inherit from; `build_script_beside`: a
     `build.rs` lies beside it, which is the build script where it does not say otherwise."""
-    package = _table(tables.get("package")) or _table(tables.get("project"))
-    shared = _table(_table(workspace).get("workspace"))
+    package = _toml.table(tables.get("package")) or _toml.table(tables.get("project"))
+    shared = _toml.table(_toml.table(workspace).get("workspace"))
     build, links = package.get("build"), _text(package.get("links"))
     return Manifest(
         license=_inherited(package.get("license"), shared, "license"),
         license_file=_inherited(package.get("license-file", package.get("license_file")), shared, "license-file"),
-        asks=_asks(tables, _table(shared.get("dependencies"))),
+        asks=_asks(tables, _toml.table(shared.get("dependencies"))),
         has_build_script=isinstance(build, str) or build is True or (build is None and build_script_beside),
-        is_proc_macro=any(_table(tables.get("lib")).get(key) is True for key in ("proc-macro", "proc_macro")),
+        is_proc_macro=any(_toml.table(tables.get("lib")).get(key) is True for key in ("proc-macro", "proc_macro")),
         links=links or "",
     )
 
 
 def dependency_tables(tables: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """Every table of a manifest that lists dependencies, but not the workspace's, with what they are for."""
-    targets = _table(tables.get("target"))
+    targets = _toml.table(tables.get("target"))
     for owner in (tables, *targets.values()):
         for key, kind in _KINDS.items():
-            found = _table(owner).get(key)
+            found = _toml.table(owner).get(key)
             if isinstance(found, Mapping):
                 yield kind, found
 
@@ -173,9 +173,9 @@ def _asks(tables: Mapping[str, Any], shared: Mapping[str, Any]) -> Mapping[str, 
     found: dict[str, set[str]] = defaultdict(set)
     for kind, table in dependency_tables(tables):
         for key, requirement in table.items():
-            if _table(requirement).get("workspace") is True:
+            if _toml.table(requirement).get("workspace") is True:
                 requirement = shared.get(key)  # noqa: PLW2901 - what it stands for
-            found[_text(_table(requirement).get("package")) or key].add(kind)
+            found[_text(_toml.table(requirement).get("package")) or key].add(kind)
     return {name: frozenset(kinds) for name, kinds in found.items()}
 
 
@@ -208,7 +208,7 @@ def _read_crate(path: str, name: str, unpacked: str, *, with_build_script: bool)
             if entry.name == f"{name}/{_BUILD_SCRIPT}":
                 beside = True
             if tables is not None:
-                is_said = "build" in _table(tables.get("package"))
+                is_said = "build" in _toml.table(tables.get("package"))
                 if not with_build_script or is_said or beside is not None:
                     break
     return describe(tables, build_script_beside=bool(beside)) if tables is not None else None
@@ -227,7 +227,7 @@ def _search(checkout: str, package: Locked) -> Manifest | None:
             continue
         pending += [entry.path for entry in listed if entry.is_dir() and entry.name != ".git"]
         tables = _read_file(os.path.join(folder, _MANIFEST))
-        if tables and _table(tables.get("package")).get("name") == package.name:
+        if tables and _toml.table(tables.get("package")).get("name") == package.name:
             beside = os.path.isfile(os.path.join(folder, _BUILD_SCRIPT))
             return describe(tables, workspace=_workspace_of(folder, checkout), build_script_beside=beside)
     return None
@@ -274,14 +274,10 @@ def _parse(data: bytes) -> Mapping[str, Any]:
 
 
 def _inherited(value: object, shared: Mapping[str, Any], key: str) -> str | None:
-    if _table(value).get("workspace") is True:
-        value = _table(shared.get("package")).get(key)
+    if _toml.table(value).get("workspace") is True:
+        value = _toml.table(shared.get("package")).get(key)
     return _text(value)
 
 
 def _text(value: object) -> str | None:
     return value if isinstance(value, str) else None
-
-
-def _table(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}

@@ -91,10 +91,6 @@ def read_pins(path: str, read: Read) -> Asked:
     raise ValueError("it is of a kind that is not known")
 
 
-def _table(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
-
-
 def _list(value: object) -> list[Any]:
     return value if isinstance(value, list) else []
 
@@ -102,7 +98,7 @@ def _list(value: object) -> list[Any]:
 def _packages(data: bytes, key: str, is_own: Callable[[Mapping[str, Any]], bool]) -> Asked:
     """Lock files in TOML that hold an array of packages, each with a name and a version."""
     document = _toml.parse(data, most_bytes=_MOST_BYTES)
-    entries = [_table(entry) for entry in _list(document.get(key))]
+    entries = [_toml.table(entry) for entry in _list(document.get(key))]
     if key not in document and not {"metadata", "version", "lock-version"} & set(document):
         raise ValueError("it has no list of packages")
     lines = _lines_of_tables(data.decode("utf-8-sig"), key)
@@ -144,11 +140,11 @@ def _group(entry: Mapping[str, Any]) -> str | None:
 
 
 def _is_own_poetry(entry: Mapping[str, Any]) -> bool:
-    return _table(entry.get("source")).get("type") == "directory"
+    return _toml.table(entry.get("source")).get("type") == "directory"
 
 
 def _is_own_uv(entry: Mapping[str, Any]) -> bool:
-    return bool({"virtual", "editable", "directory"} & set(_table(entry.get("source"))))
+    return bool({"virtual", "editable", "directory"} & set(_toml.table(entry.get("source"))))
 
 
 def _pipfile_lock(data: bytes) -> Asked:
@@ -162,8 +158,8 @@ def _pipfile_lock(data: bytes) -> Asked:
     pins = []
     for section in sorted(set(document) - {"_meta"}):
         start = max(text.find(f'"{section}"'), 0)
-        for name, said in sorted(_table(document[section]).items()):
-            entry = _table(said)
+        for name, said in sorted(_toml.table(document[section]).items()):
+            entry = _toml.table(said)
             if entry.get("editable") or "path" in entry:
                 continue
             at = text.find(f'"{name}"', start)
@@ -299,16 +295,16 @@ def _line_of(requirement: str, text: str) -> int:
 def _pyproject(path: str, data: bytes, read: Read) -> Asked:
     document = _toml.parse(data)
     text = data.decode("utf-8-sig")
-    project, tool = _table(document.get("project")), _table(document.get("tool"))
+    project, tool = _toml.table(document.get("project")), _toml.table(document.get("tool"))
     wanted: list[tuple[str, str | None]] = [(entry, "normal") for entry in _strings(project.get("dependencies"))]
-    for extra, group in _table(project.get("optional-dependencies")).items():
+    for extra, group in _toml.table(project.get("optional-dependencies")).items():
         wanted += [(entry, "dev" if _DEV.search(extra) else "normal") for entry in _strings(group)]
-    for group in _table(document.get("dependency-groups")).values():
+    for group in _toml.table(document.get("dependency-groups")).values():
         wanted += [(entry, "dev") for entry in _strings(group)]
-    poetry = _table(tool.get("poetry"))
+    poetry = _toml.table(tool.get("poetry"))
     wanted += _poetry(poetry.get("dependencies"), "normal") + _poetry(poetry.get("dev-dependencies"), "dev")
-    for group in _table(poetry.get("group")).values():
-        wanted += _poetry(_table(group).get("dependencies"), "dev")
+    for group in _toml.table(poetry.get("group")).values():
+        wanted += _poetry(_toml.table(group).get("dependencies"), "dev")
     own = {canonicalize_name(name) for name in (project.get("name"), poetry.get("name")) if isinstance(name, str)}
     asked = _asked(wanted, text)
     if "dependencies" in _strings(project.get("dynamic")):
@@ -318,7 +314,9 @@ def _pyproject(path: str, data: bytes, read: Read) -> Asked:
 
 def _with_dynamic(asked: Asked, path: str, tool: Mapping[str, Any], read: Read) -> Asked:
     """Dependencies that a build works out: known where they are those of files that are named."""
-    dynamic = _table(_table(_table(tool.get("setuptools")).get("dynamic")).get("dependencies")).get("file")
+    dynamic = _toml.table(_toml.table(_toml.table(tool.get("setuptools")).get("dynamic")).get("dependencies")).get(
+        "file"
+    )
     files = [dynamic] if isinstance(dynamic, str) else _strings(dynamic)
     if not files:
         return replace(asked, unread=(*asked.unread, (1, "what it asks for is worked out when it is built")))
@@ -341,7 +339,7 @@ def _strings(value: object) -> list[str]:
 def _poetry(table: object, kind: str) -> list[tuple[str, str | None]]:
     """Poetry's tables, whose version ranges are a language of their own: only names are taken."""
     wanted: list[tuple[str, str | None]] = []
-    for name, said in _table(table).items():
+    for name, said in _toml.table(table).items():
         is_own = isinstance(said, Mapping) and "path" in said
         if name.lower() != "python" and not is_own and _NAME.fullmatch(name):
             wanted.append((name, kind))

@@ -118,7 +118,7 @@ def find_crates(paths: frozenset[str], read: Callable[[str], bytes]) -> Crates:
     listing = _Listing(paths)
     crates = []
     for folder, table in tables.items():
-        package = _table(table.get("package")) or _table(table.get("project"))
+        package = _toml.table(table.get("package")) or _toml.table(table.get("project"))
         name = package.get("name")
         if isinstance(name, str):
             crate = Crate(
@@ -168,7 +168,7 @@ def _roots(
     table: Mapping[str, Any], package: Mapping[str, Any], name: str, folder: str, listing: _Listing
 ) -> Iterator[Root]:
     """The targets of a package, by cargo's rules."""
-    library = _table(table.get("lib")).get("path")
+    library = _toml.table(table.get("lib")).get("path")
     yield from _root(listing, Use.USED, "", _join(folder, library if isinstance(library, str) else "src/lib.rs"))
     is_2015 = package.get("edition", "2015") == "2015"
     for kind, place, switch, use in _TARGETS:
@@ -273,7 +273,7 @@ def _version(package: Mapping[str, Any], folder: str, tables: Mapping[str, Mappi
     version = package.get("version", "0.0.0")
     place: str | None = folder
     while isinstance(version, dict) and place is not None:
-        shared = _table(_table(tables.get(place, {}).get("workspace")).get("package")).get("version")
+        shared = _toml.table(_toml.table(tables.get(place, {}).get("workspace")).get("package")).get("version")
         version = shared if isinstance(shared, str) else version
         place = _above(place, tables)
     return version if isinstance(version, str) else "0.0.0"
@@ -291,7 +291,3 @@ def _above(folder: str, tables: Mapping[str, object]) -> str | None:
 def _join(folder: str, path: str) -> str:
     """A path relative to the target's root; one that leads out of it names no file of the target."""
     return posixpath.normpath(posixpath.join(folder, path))
-
-
-def _table(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, dict) else {}

@@ -17,6 +17,7 @@ from types import MappingProxyType
 from typing import Any
 from urllib.parse import parse_qs
 
+from magray_sec import _toml
 from magray_sec.adapters import _cargo_graph, _cargo_metadata
 from magray_sec.adapters._cargo_graph import Graph
 from magray_sec.adapters._cargo_lock import Locked
@@ -189,7 +190,7 @@ def _requirements(graph: Graph) -> Iterator[Said]:
 
 def _wild(tables: Mapping[str, Any]) -> set[str]:
     """The packages that a manifest takes any version of."""
-    shared = _table(_table(tables.get("workspace")).get("dependencies"))
+    shared = _toml.table(_toml.table(tables.get("workspace")).get("dependencies"))
     every = [*(table for _, table in dependency_tables(tables)), shared]
     found = set()
     for table in every:
@@ -300,10 +301,6 @@ def _some(names: Iterable[str]) -> str:
 
 def _count(packages: list[Locked], word: str) -> str:
     return f"{len(packages)} {word}" + ("" if len(packages) == 1 else "s")
-
-
-def _table(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
 
 
 def _rule(name: str, severity: Severity, *, title: str, description: str, advice: str, reference: str = "") -> Rule:
