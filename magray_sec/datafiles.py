@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 
 _PACKAGE = os.path.dirname(os.path.abspath(__file__))
+# Rules in the language of another engine: a folder of their own, never part of the one that they lie in.
+_OF_OTHERS = frozenset({"semgrep"})
 
 
 def folder(name: str) -> str:
@@ -17,10 +19,11 @@ def folder(name: str) -> str:
 
 
 def files(name: str, suffix: str = ".yaml") -> tuple[str, ...]:
-    """The absolute paths of the shipped files of a folder, sub-folders included, sorted."""
+    """The absolute paths of the shipped files of a folder (`rules`, `rules/semgrep`, `policies`), sorted; sub-folders
+    included, but for those that hold the rules of another engine."""
     found = []
     for place, folders, names in os.walk(folder(name)):
-        folders.sort()
+        folders[:] = sorted(entry for entry in folders if entry not in _OF_OTHERS)
         found += [os.path.join(place, entry) for entry in names if entry.endswith(suffix)]
     return tuple(sorted(found))
 

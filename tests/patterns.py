@@ -49,12 +49,14 @@ def ruleset(*rules: PatternRule) -> RuleSet:
 
 def engine(*rules: PatternRule) -> Engine:
     made = ruleset(*rules)
-    return Engine(made, compile_rules(made, None))
+    databases = compile_rules(made, None)
+    databases.prepare(range(len(databases.parts)))
+    return Engine(made, databases)
 
 
 def scan(made: Engine, texts: Mapping[str, bytes], *, jobs: int = 1) -> Scanned:
     files = [File(path=path, size=len(texts[path])) for path in sorted(texts)]
-    return made.scan(files, texts.__getitem__, jobs=jobs)
+    return made.scan(files, lambda file: texts[file.path], jobs=jobs)
 
 
 def alone(made: PatternRule, text: bytes) -> list[tuple[tuple[int, int], tuple[int, int]]]:

@@ -10,18 +10,19 @@ import hyperscan
 import pytest
 
 import patterns
+from magray_sec import _kept as cache
 from magray_sec.errors import SettingsError
-from magray_sec.regex import cache
+from magray_sec.model.run import File
 from magray_sec.regex import compile as compiling
-from magray_sec.regex.compile import compile_rules
+from magray_sec.regex.compile import Databases, compile_rules
 from magray_sec.regex.pack import load_packs
 from magray_sec.regex.scan import Engine
 
 RULES = patterns.ruleset(patterns.rule("abc", "a"), patterns.rule("[0-9]{4}x", "b"))
 
 
-def finds(database: hyperscan.Database) -> bool:
-    engine = Engine(RULES, database)
+def finds(databases: Databases) -> bool:
+    engine = Engine(RULES, databases)
     return [found.rule.title for found in engine.examine("f", b"abc 1234x")] == ["a", "b"]
 
 
@@ -104,23 +105,83 @@ def test_links_are_not_followed(tmp_path: Path) -> None:
 
 def test_old_entries_are_swept_out(tmp_path: Path) -> None:
     for number in range(40):
-        cache.keep(str(tmp_path), f"{number}", b"content")
+        cache.keep(str(tmp_path), f"{number}", b"content", most=20)
         os.utime(tmp_path / f"{number}", (number, number))
-    assert len(list(tmp_path.iterdir())) < 30
+    assert len(list(tmp_path.iterdir())) == 20
     assert cache.recall(str(tmp_path), "39") == b"content"
+    cache.keep(str(tmp_path), "large", b"x" * 1000, most_bytes=1)
+    assert [path.name for path in tmp_path.iterdir()] == ["large"]
 
 
 def test_a_database_is_compiled_once(tmp_path: Path, compiled: list[int]) -> None:
     assert finds(compile_rules(RULES, str(tmp_path)))
     assert finds(compile_rules(RULES, str(tmp_path)))
     assert compiled == [2]
-    compile_rules(patterns.ruleset(patterns.rule("abcd")), str(tmp_path))
+    compile_rules(patterns.ruleset(patterns.rule("abcd")), str(tmp_path)).prepare([0])
     assert compiled == [2, 1]
+
+
+def test_only_what_looks_at_the_files_is_compiled(tmp_path: Path, compiled: list[int]) -> None:
+    rust = [patterns.rule(word, word, languages=("rust",)) for word in ("let", "mut", "impl")]
+    made = patterns.ruleset(patterns.rule("abc", "a"), *rust, patterns.rule("from", languages=("python",)))
+    databases = compile_rules(made, str(tmp_path))
+    assert compiled == []
+    engine = Engine(made, databases)
+    engine.scan([File(path="a.txt", size=3)], lambda _: b"abc")
+    assert compiled == [1]
+    engine.scan([File(path="a.rs", size=3), File(path="b.rs", size=3)], lambda _: b"abc", jobs=2)
+    assert compiled == [1, 3]
+    Engine(made, compile_rules(made, str(tmp_path))).scan([File(path="a.rs", size=3)], lambda _: b"abc")
+    assert compiled == [1, 3]
+    # One rule more for Python, and that database alone is another one.
+    more = patterns.ruleset(*made.rules, patterns.rule("yield", languages=("python",)))
+    compile_rules(more, str(tmp_path)).prepare(range(3), jobs=2)
+    assert compiled == [1, 3, 2]
+
+
+def test_a_library_or_flags_of_another_kind_has_a_database_of_its_own(
+    tmp_path: Path, compiled: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for count, change in enumerate(
+        ((compiling.hyperscan, "__version__"), (compiling, "_FLAGS"), (compiling, "_FORMAT"))
+    ):
+        compile_rules(RULES, str(tmp_path)).prepare([0])
+        assert len(compiled) == count + 1
+        value = getattr(*change)
+        other = {str: "0", int: 0, bytes: b"0"}[type(value)]
+        monkeypatch.setattr(*change, other)
+
+
+@pytest.mark.parametrize("flip", [0, 30, 90, 200, 2000, -1])
+def test_a_flipped_bit_never_reaches_hyperscan(
+    tmp_path: Path, compiled: list[int], monkeypatch: pytest.MonkeyPatch, flip: int
+) -> None:
+    compile_rules(RULES, str(tmp_path)).prepare([0])
+    path = entry(tmp_path)
+    data = bytearray(path.read_bytes())
+    data[flip] ^= 4
+    path.write_bytes(data)
+    with monkeypatch.context() as patch:
+        patch.setattr(hyperscan, "loadb", lambda *_: pytest.fail("it was loaded"))
+        assert finds(compile_rules(RULES, str(tmp_path)))
+    assert compiled == [2, 2]
+    assert finds(compile_rules(RULES, str(tmp_path)))
+    assert compiled == [2, 2], "and it was kept anew"
+
+
+@pytest.mark.parametrize("mode", [0o770, 0o707, 0o777, 0o720])
+def test_a_folder_that_others_may_write_to_is_not_used(tmp_path: Path, compiled: list[int], mode: int) -> None:
+    compile_rules(RULES, str(tmp_path)).prepare([0])
+    (tmp_path / "regex").chmod(mode)
+    before = entry(tmp_path).read_bytes()
+    assert finds(compile_rules(RULES, str(tmp_path)))
+    assert compiled == [2, 2]
+    assert entry(tmp_path).read_bytes() == before
 
 
 @pytest.mark.parametrize("content", [b"", b"garbage", b"\0" * 4096])
 def test_a_damaged_database_is_compiled_anew(tmp_path: Path, compiled: list[int], content: bytes) -> None:
-    compile_rules(RULES, str(tmp_path))
+    compile_rules(RULES, str(tmp_path)).prepare([0])
     entry(tmp_path).write_bytes(content)
     assert finds(compile_rules(RULES, str(tmp_path)))
     # Ours by its digest, and yet no database: of another processor, or of a library with the same version.

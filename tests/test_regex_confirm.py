@@ -53,6 +53,12 @@ def test_a_literal_value_is_a_finding(line: str) -> None:
     ("line", "reason"),
     [
         ('password = "changeme123"', Reason.EXAMPLE),
+        ('token = "sha512-{{base64:86}}=="', Reason.HASH),
+        ('digest_token: "{{hex:64}}"', Reason.HASH),
+        ('commit_token = "{{hex:40}}"', Reason.COMMIT),
+        ('token = "{{base64-of:user:changeme}}"', Reason.EXAMPLE),
+        ('token = "{{base64-of:password}}"', Reason.EXAMPLE),
+        ('password = "password2024"', Reason.NAME),
         ('password = "your-password-here"', Reason.EXAMPLE),
         ('api_key = "EXAMPLE{{alnum:20}}"', Reason.EXAMPLE),
         ('token = "<your token>"', Reason.TEMPLATE),
@@ -190,6 +196,8 @@ def test_words_in_quotes_are_a_passphrase_unless_they_speak_of_secrets() -> None
         ("//", "flaw(); // flaw();", 1),
         ("//", "    // flaw();\nflaw();", 1),
         ("//", "/* flaw(); */", 0),
+        ("//", "/*\n * flaw();\n */", 0),
+        ("//", "*flaw() * flaw();", 2),
         ("//", 'get("https://example.org", flaw());', 1),
         ("//", "a / b / flaw();", 1),
         ("#", "flaw(); flaw() # flaw()", 2),
@@ -203,3 +211,40 @@ def test_a_comment_holds_no_finding(mark: str, text: str, found: int) -> None:
     made = patterns.engine(patterns.rule(r"(flaw\(\))", comments=mark)).examine("main.rs", text.encode())
     assert sum(judged.outcome == Confirmed() for judged in made) == found
     assert {judged.outcome for judged in made} <= {Confirmed(), Rejected(reason=Reason.COMMENT)}
+
+
+def test_base64_with_slashes_is_no_path() -> None:
+    value = "/".join(fill(part, "0") for part in ("{{alnum:20#a}}", "{{alnum:16#b}}", "{{alnum:20#c}}")) + "=="
+    assert no_value(value.encode(), is_quoted=True, context=b"") is None
+    path = b"usr/local/lib/python3/site-packages/Foo/Bar"
+    assert no_value(path, is_quoted=True, context=b"") is Reason.PATH
+
+
+def test_a_commit_named_elsewhere_on_the_line_says_nothing_of_a_token() -> None:
+    assert outcome(fill('{"commit": "1", "token": "{{hex:40}}"}', "0")) == Confirmed()
+
+
+def test_a_uuid_is_an_identifier_where_its_name_says_so() -> None:
+    value = fill("{{uuid}}", "0")
+    for name, reason in (("client_secret_id = ", Reason.UUID), ('"secretId": ', None), ("client_secret = ", None)):
+        assert no_value(value.encode(), is_quoted=True, context=f'{name}"{value}"'.encode()) is reason, name
+
+
+def test_a_long_token_that_says_it_is_an_example_is_believed() -> None:
+    for word in ("EXAMPLE", "placeholder", "xxxxxxxxxxxx"):
+        assert made_up(fill(f"{{{{base64:120}}}}{word}{{{{base64:120}}}}", "0").encode()) is Reason.EXAMPLE
+    assert made_up(fill("{{base64:400}}", "0").encode()) is None
+
+
+def test_examples_that_everybody_copies_are_known_by_their_digest() -> None:
+    # Put together here: this file holds none of them.
+    basic = base64.b64encode(b"Aladdin:open sesame")
+    header = base64.urlsafe_b64encode(b'{"alg":"HS256","typ":"JWT"}').rstrip(b"=")
+    joe = base64.urlsafe_b64encode(b'{"iss":"joe","exp":1300819380}').rstrip(b"=")
+    doe = base64.urlsafe_b64encode(b'{"sub":"1234567890","name":"John Doe","iat":1516239022}').rstrip(b"=")
+    real = base64.urlsafe_b64encode(b'{"sub":"4711","name":"Mary Major","iat":1516239022}').rstrip(b"=")
+    signature = fill("{{base64url:43}}", "0").encode()
+    assert made_up(basic) is Reason.TEST_VECTOR
+    assert made_up(b".".join((header, joe, signature))) is Reason.TEST_VECTOR
+    assert made_up(b".".join((header, doe, signature))) is Reason.TEST_VECTOR
+    assert made_up(b".".join((header, real, signature))) is None

@@ -32,6 +32,14 @@ SHAPES = {
     "{{luhn:16}}": "4[0-9]{15}",
     "{{jwt}}": r"eyJ[\w-]+\.eyJ[\w-]+\.[\w-]{43}",
     "{{github-crc32:ghp_}}": "ghp_[0-9A-Za-z]{36}",
+    "{{grafana}}": "glsa_[0-9A-Za-z]{32}_[0-9a-f]{8}",
+    "{{atlassian:ATATT3xFfGF0}}": "ATATT3xFfGF0[0-9A-Za-z]{170}=[0-9A-F]{8}",
+    "{{cloudflare:cfut_}}": "cfut_[0-9A-Za-z]{40}[0-9a-f]{8}",
+    "{{wif}}": "[KL][1-9A-HJ-NP-Za-km-z]{51}",
+    "{{xprv}}": "xprv[1-9A-HJ-NP-Za-km-z]{107}",
+    "{{phrase:12}}": "[a-z]+(?: [a-z]+){11}",
+    "{{base64-pem:RSA}}": "LS0tLS1CRUdJTiBSU0EgUFJJVkFURSBLRVkt[A-Za-z0-9+/]+={0,2}",
+    "{{base64-jwt}}": "ZXlK[A-Za-z0-9+/]+={0,2}",
     "{{base64-json:a,b}}": "eyJ[A-Za-z0-9+/]+={0,2}",
     "{{base64-of:user:*}}": "dXNlcj[A-Za-z0-9+/]+={0,2}",
     "{{pem:RSA}}": "-----BEGIN RSA PRIVATE KEY-----\n(?:[A-Za-z0-9+/]{1,64}=*\n)+-----END RSA PRIVATE KEY-----",
@@ -77,6 +85,15 @@ def test_what_claims_a_structure_has_it(seed: int) -> None:
         ("{{luhn:16}}", "luhn"),
         ("{{jwt}}", "jwt"),
         ("{{base64-json:type,key}}", "base64-json"),
+        ("{{grafana}}", "grafana-crc32"),
+        ("{{atlassian:ATATT3xFfGF0}}", "atlassian-crc32"),
+        ("{{cloudflare:cfut_}}", "cloudflare-crc32"),
+        ("{{wif}}", "base58check"),
+        ("{{xprv}}", "base58check"),
+        ("{{phrase:24}}", "mnemonic"),
+        ("{{base64-pem:EC}}", "base64-pem"),
+        ("{{base64-jwt}}", "base64-jwt"),
+        ("{{base64-of:user:*}}", "basic-credentials"),
         *(
             (f"{{{{{form}:{kind}}}}}", "pem")
             for form in ("pem", "pem-line")
@@ -96,6 +113,33 @@ def test_the_check_sum_is_githubs() -> None:
 
 
 @pytest.mark.parametrize(
+    ("template", "check"),
+    [
+        ("glsa_{{alnum:32}}_{{hex:8}}", "grafana-crc32"),
+        ("ATATT3{{alnum:177}}={{HEX:8}}", "atlassian-crc32"),
+        ("cfut_{{alnum:40}}{{hex:8}}", "cloudflare-crc32"),
+        ("K{{base58:51}}", "base58check"),
+        ("O0Il", "base58check"),
+        ("{{phrase:13}}", "mnemonic"),
+        ("test test test test test test test test test test test junk", "mnemonic"),
+        ("LS0tLS1CRUdJTiBSU0EgUFJJVkFURSBLRVkt{{repeat:A:200}}", "base64-pem"),
+        ("{{base64:80}}", "base64-pem"),
+        ("ZXlKaGJHY2lPa{{base64:90}}", "base64-jwt"),
+        ("{{base64-of:no colon}}", "basic-credentials"),
+        ("{{base64-of:user:}}", "basic-credentials"),
+        ("AP/+OgEC", "basic-credentials"),
+    ],
+)
+def test_what_was_made_up_lacks_it(template: str, check: str) -> None:
+    assert not CHECKS[check](fill(template, "0").encode())
+
+
+def test_a_check_sum_of_grafana_is_that_of_its_own_tests() -> None:
+    # In two parts: this file holds no token itself.
+    assert CHECKS["grafana-crc32"](b"glsa_" + b"yscW25imSKJIuav8zF37RZmnbiDvB05G_fcaaf58a")
+
+
+@pytest.mark.parametrize(
     ("template", "says"),
     [
         ("{{alnm:36}}", "unknown template {{alnm:36}}; known are HEX, alnum"),
@@ -106,6 +150,8 @@ def test_the_check_sum_is_githubs() -> None:
         ("{{repeat:x}}", "needs a text and a count"),
         ("{{pem:FOO}}", "the kinds of key are RSA"),
         ("{{github-crc32}}", "needs a prefix"),
+        ("{{atlassian}}", "needs a prefix"),
+        ("{{cloudflare}}", "needs a prefix"),
     ],
 )
 def test_a_template_that_is_off_is_said(template: str, says: str) -> None:

@@ -10,7 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import patterns
+from magray_sec.errors import EngineError
+from magray_sec.languages import language_of
 from magray_sec.model.run import File
+from magray_sec.model.scale import Domain
 from magray_sec.regex import scan as scanning
 from magray_sec.regex.confirm import Confirmed, Rejected
 from magray_sec.regex.doubt import Reason
@@ -71,6 +74,37 @@ def test_utf_16_is_read_and_spans_count_in_its_utf_8(name: str) -> None:
     assert patterns.scan(engine, {"f": mark + text.encode(name)[:-1]}).found, "a file cut within a character"
 
 
+def test_other_encodings() -> None:
+    text = f"token = {key().decode()}\nüñ\n"
+    for name in ("utf-32-le", "utf-32-be", "utf-16-le", "utf-16-be"):
+        mark = "\ufeff".encode(name)
+        assert readable(mark + text.encode(name)) == text.encode(), name
+        # Without a mark what is not ASCII has to be rare.
+        plain = text.encode(name)
+        assert readable(plain) == (text.encode() if "16" in name else None), name
+    assert readable(codecs.BOM_UTF8 + text.encode()) == text.encode()
+    assert tokens(codecs.BOM_UTF8 + key(), patterns.rule(r"^(ghp_\w{36})")) == [key()]
+    large = "x" * 3_000_001 + "\U0001f600" + "y" * 10
+    for name in ("utf-16-le", "utf-32-be"):
+        assert readable("\ufeff".encode(name) + large.encode(name)) == large.encode()
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"\xff\xfe\0\0\xff\xff\xff\xff", b"M\0Z\0\0\0\1\0" * 90, b"a\0b\0\0\0c\0" * 90, b"\0", b"a\0", b"\x7fELF\2\1\1\0"],
+)
+def test_what_only_looks_like_wide_text_is_binary(data: bytes) -> None:
+    assert readable(data) is None
+
+
+@settings(max_examples=100, deadline=None)
+@given(data=st.binary(max_size=200), name=st.sampled_from(["utf-8", "utf-16-le", "utf-16-be", "utf-32-le"]))
+def test_any_bytes_are_text_or_binary(data: bytes, name: str) -> None:
+    for start in (b"", "\ufeff".encode(name)):
+        text = readable(start + data)
+        assert text is None or isinstance(text, bytes)
+
+
 def test_binary_files_are_told_and_not_scanned() -> None:
     engine = patterns.engine(patterns.rule(KEY))
     result = patterns.scan(
@@ -81,8 +115,8 @@ def test_binary_files_are_told_and_not_scanned() -> None:
 
 
 def test_a_file_that_cannot_be_read_is_told_and_the_others_are_scanned() -> None:
-    def read(path: str) -> bytes:
-        if path == "b":
+    def read(file: File) -> bytes:
+        if file.path == "b":
             raise PermissionError(13, "Permission denied")
         return key()
 
@@ -95,8 +129,8 @@ def test_a_file_that_cannot_be_read_is_told_and_the_others_are_scanned() -> None
 
 @pytest.mark.parametrize("jobs", [1, 4])
 def test_an_error_of_our_own_in_a_thread_is_not_swallowed(jobs: int) -> None:
-    def read(path: str) -> bytes:
-        raise ZeroDivisionError(path)
+    def read(file: File) -> bytes:
+        raise ZeroDivisionError(file.path)
 
     with pytest.raises(ZeroDivisionError):
         patterns.engine(patterns.rule(KEY)).scan([File(path=f"{n}", size=2_000_000) for n in range(9)], read, jobs=jobs)
@@ -213,6 +247,178 @@ def test_only_a_published_prefix_is_shown() -> None:
     made = patterns.rule(r"\b((?:ghp|ghs)_[A-Za-z0-9]{36})\b", preview="ghp_")
     shown = [found.preview for found in patterns.scan(patterns.engine(made), {"f": key() + b" ghs_" + key()[4:]}).found]
     assert shown == ["ghp_\u2026 (40 characters)", ""]
+
+
+def test_which_files_a_rule_is_run_on_is_what_it_says() -> None:
+    shell = patterns.rule("abc", "shell", languages=("shell",))
+    both = patterns.rule("abc", "both", languages=("python", "shell"), include=(r"^bin/[^/]+$",))
+    engine = patterns.engine(patterns.rule("abc", "all"), shell, both)
+    texts = {
+        "bin/a": b"#!/bin/sh\nabc", "bin/b.py": b"abc", "bin/c": b"abc", "bin/d.rs": b"#!/bin/sh\nabc", "e": b"#!/bin/sh\nabc",
+        "f.sh": b"abc",
+    }  # fmt: skip
+    found: dict[str, set[str]] = {}
+    for judged in patterns.scan(engine, texts).found:
+        found.setdefault(judged.path, set()).add(judged.rule.title)
+    assert found == {
+        "bin/a": {"all", "shell", "both"}, "bin/b.py": {"all", "both"}, "bin/c": {"all"}, "bin/d.rs": {"all"},
+        "e": {"all", "shell"}, "f.sh": {"all", "shell"},
+    }  # fmt: skip
+
+
+def test_more_kinds_of_paths_than_databases() -> None:
+    rules = [patterns.rule("abc", f"{n}", include=(rf"^{n}\.txt$",)) for n in range(60)]
+    engine = patterns.engine(*rules)
+    result = patterns.scan(engine, {f"{n}.txt": b"abc" for n in range(60)})
+    assert sorted((found.path, found.rule.title) for found in result.found) == sorted(
+        (f"{n}.txt", f"{n}") for n in range(60)
+    )
+
+
+def test_paths_are_matched_in_linear_time() -> None:
+    evil = r"^(?:.+/)?(?:[^/]*a){24}[^/]*b(?:(?P<ps_d>/)|$)"
+    engine = patterns.engine(patterns.rule("abc", include=(evil,), exclude=(evil.replace("b", "c"),)))
+    texts = {"a" * 200: b"abc", "a" * 200 + "b": b"abc", "a" * 200 + "\udcff\xe9b": b"abc"}
+    assert len(patterns.scan(engine, texts).found) == 2
+
+
+def test_a_pattern_for_paths_that_re2_refuses_is_an_error() -> None:
+    with pytest.raises(EngineError, match="pattern for paths is refused"):
+        patterns.engine(patterns.rule("abc", include=("[z-a]",)))
+
+
+LONG = b"var a=1;" * 2000
+
+
+def test_rules_for_code_see_no_long_lines_of_minified_files_and_that_is_told() -> None:
+    code = patterns.rule(r"(eval\(x\))", "code", domain=Domain.CODE, languages=("javascript",))
+    engine = patterns.engine(code, patterns.rule(KEY, "key"))
+    line = b"eval(x) " + key() + b" "
+    texts = {
+        "long.js": LONG + line + LONG,
+        "mixed.js": LONG + line + LONG + b"\neval(x)\n",
+        "plain.js": b"eval(x)\n" * 3 + b"//\n" * 2000 + LONG + line,
+        "text.txt": LONG + line,
+    }
+    result = patterns.scan(engine, texts)
+    assert result.minified == ["long.js", "mixed.js"]
+    assert [(found.path, found.rule.title) for found in result.found] == [
+        ("long.js", "key"), ("mixed.js", "key"), ("mixed.js", "code"), *[("plain.js", "code")] * 4, ("plain.js", "key"),
+        ("text.txt", "key"),
+    ]  # fmt: skip
+    outcomes = [found.outcome for found in engine.examine("long.js", texts["long.js"]) if found.rule is code]
+    assert outcomes == [Rejected(reason=Reason.MINIFIED)]
+
+
+@pytest.mark.parametrize("place", ["start", "middle", "end"])
+def test_a_large_file_is_scanned_without_a_copy(monkeypatch: pytest.MonkeyPatch, place: str) -> None:
+    monkeypatch.setattr(scanning, "_LARGE_BYTES", 1000)
+    monkeypatch.setattr(scanning, "_TAIL_BYTES", 300)
+    before, after = {"start": (0, 3000), "middle": (3000, 3000), "end": (3000, 0)}[place]
+    text = b"- " * before + key() + b" -" * after
+    for size in (len(text), 1):
+        result = patterns.engine(patterns.rule(KEY), patterns.rule(" (-)", "many")).scan(
+            [File(path="f", size=size), File(path="g", size=40)], lambda file: text if file.path == "f" else key()
+        )
+        assert [found.path for found in result.found if found.rule.title == "rule"] == ["f", "g"]
+        many = [found.token[0] for found in result.found if found.path == "f" and found.rule.title == "many"]
+        assert len(many) == len(set(many)) == text.count(b" -")
+        assert result.flooded == []
+
+
+def test_many_long_matches_around_short_tokens_are_given_up_and_that_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scanning, "_MOST_READ", 100_000)
+    engine = patterns.engine(patterns.rule(r"start:([a-z])[^;]*", "open"), patterns.rule(KEY, "key"))
+    texts = {"f": b"start:a " * 2000 + key(), "g": b"start:a " * 20}
+    result = patterns.scan(engine, texts)
+    assert [(entry.path, entry.rule and entry.rule.title) for entry in result.flooded] == [("f", "open")]
+    assert 1 <= sum(found.path == "f" and found.rule.title == "open" for found in result.found) < 100
+    assert sum(found.path == "g" for found in result.found) == 20
+    assert any(found.rule.title == "key" for found in result.found)
+
+
+@pytest.mark.parametrize("unit", [b"a", b"password=", b'"', b"password = 'x1' ", b"\n", b"eyJ", b"A1"])
+def test_what_is_read_again_does_not_grow_with_the_square(unit: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    rules = [
+        patterns.rule(r"(?i)password\s*=\s*[\"']?([^\s\"']+)", "password"), patterns.rule(r"(eyJ[A-Za-z0-9]{8,})", "jwt"),
+        patterns.rule(r"[\"']([^\"'\n]*)[\"']", "quoted"), patterns.rule(r"\b([a-zA-Z0-9]{32})\b", "token"),
+    ]  # fmt: skip
+    engine = patterns.engine(*rules)
+    read = [0]
+
+    def counted(pattern: object) -> object:
+        search = pattern.search  # type: ignore[attr-defined]
+
+        class Counting:
+            groups, groupindex = pattern.groups, pattern.groupindex  # type: ignore[attr-defined]
+
+            @staticmethod
+            def search(text: bytes, start: int, end: int) -> object:
+                found = search(text, start, end)
+                read[0] += (found.end() if found else end) - start
+                return found
+
+        return Counting()
+
+    real = scanning.compile_pattern
+    monkeypatch.setattr(scanning, "compile_pattern", lambda regex: counted(real(regex)))
+    text = unit * (60_000 // len(unit))
+    patterns.scan(engine, {"f": text})
+    assert read[0] <= 8 * len(rules) * len(text)
+
+
+_NAMES = st.sampled_from(["a.py", "b.rs", "bin/c", "d.txt", "e.lock", "x/e.lock", "f.sh"])
+_PIECES = st.lists(
+    st.sampled_from(
+        [b"abc", b"key", b"=", b"1", b"\n", b" ", b"\0", b"\xff\xfe", b"#!/bin/sh\n", b"\xef\xbb\xbf", b"ab" * 30]
+    ),
+    max_size=12,
+).map(b"".join)
+_RULES = (
+    patterns.rule("abc", "all"),
+    patterns.rule(r"(?m)^key=(\d?)", "line"),
+    patterns.rule(r"\bab+c?\b", "shell", languages=("shell",)),
+    patterns.rule("c.?k", "both", languages=("python", "rust"), exclude=(r"^[0-9]+/b",)),
+    patterns.rule(r"abc\z", "lock", include=(r"^(?:.+/)?[^/]+\.lock$",)),
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    contents=st.lists(st.tuples(_NAMES, _PIECES), max_size=25),
+    order=st.randoms(),
+    sizes=st.sampled_from([(1, 1), (64, 3), (1 << 20, 256)]),
+)
+def test_nothing_depends_on_order_threads_or_batches_and_no_file_is_lost(
+    contents: list[tuple[str, bytes]], order: random.Random, sizes: tuple[int, int]
+) -> None:
+    texts = {f"{number}/{name}": data for number, (name, data) in enumerate(contents)} | {"gone": b""}
+    engine = patterns.engine(*_RULES)
+
+    def read(file: File) -> bytes:
+        if file.path == "gone":
+            raise OSError(5, "I/O error")
+        return texts[file.path]
+
+    files = [File(path=path, size=len(texts[path])) for path in texts]
+    first = engine.scan(sorted(files, key=lambda file: file.path), read)
+    order.shuffle(files)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(scanning, "_BATCH_BYTES", sizes[0])
+        patch.setattr(scanning, "_BATCH_FILES", sizes[1])
+        assert engine.scan(files, read, jobs=3) == first
+    assert first.files + len(first.unreadable) == len(texts)
+    assert first.binary == sorted(path for path in texts if path != "gone" and readable(texts[path]) is None)
+    # And each rule finds what RE2 alone finds, in the files that it says it looks at.
+    expected = []
+    for path, data in texts.items():
+        text = readable(data) or b""
+        for made in _RULES:
+            if not made.languages or language_of(path, text) in made.languages:
+                if (made.include and not path.endswith(".lock")) or (made.exclude and "/b" in path):
+                    continue
+                expected += [(path, made.title, match) for match, _ in patterns.alone(made, text)]
+    assert sorted((found.path, found.rule.title, found.match) for found in first.found) == sorted(expected)
 
 
 @settings(max_examples=60, deadline=None)

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from magray_sec.regex import cache as kept
+from magray_sec import _kept as kept
 
 LEFT_OUT = frozenset({"Base64HighEntropyString", "HexHighEntropyString", "KeywordDetector", "IPPublicDetector"})
 """Plugins that are not used: those that guess by entropy or by a variable's name, and public addresses."""
@@ -135,6 +135,8 @@ def _database(expressions: Sequence[re.Pattern[str]], cache: str | None) -> Any:
     """Hyperscan's database of the expressions, each reported once a file at most, and never where it cannot match."""
     import hyperscan  # noqa: PLC0415
 
+    from magray_sec.regex.compile import recall  # noqa: PLC0415
+
     sources, flags = [], []
     for expression in expressions:
         # Quotes are optional: in some formats there are none, see `_quoted`.
@@ -145,15 +147,9 @@ def _database(expressions: Sequence[re.Pattern[str]], cache: str | None) -> Any:
         flags.append(int(flag | hyperscan.HS_FLAG_CASELESS if expression.flags & re.IGNORECASE else flag))
     named = repr((getattr(hyperscan, "__version__", ""), sources, flags)).encode()
     folder, name = f"{cache}/detect-secrets" if cache else None, hashlib.sha256(named).hexdigest()[:40] + ".hsdb"
-    known = kept.recall(folder, name)
+    known = recall(folder, name)
     if known is not None:
-        try:
-            database = hyperscan.loadb(known, hyperscan.HS_MODE_BLOCK)
-            hyperscan.Scratch(database)
-        except hyperscan.error:
-            pass  # of another processor: compiled anew
-        else:
-            return database
+        return known
     database = hyperscan.Database(mode=hyperscan.HS_MODE_BLOCK)
     database.compile(expressions=sources, ids=list(range(len(sources))), flags=flags)
     kept.keep(folder, name, hyperscan.dumpb(database))

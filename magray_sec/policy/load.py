@@ -6,18 +6,15 @@ validator.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import os
-import stat
-import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import date
 from typing import Any, TypeAlias
 
-from magray_sec import __version__, datafiles, documents
+from magray_sec import __version__, _kept, datafiles, documents
 from magray_sec.documents import Document, Path
 from magray_sec.errors import SettingsError
 from magray_sec.model.codec import from_plain, to_plain
@@ -56,7 +53,7 @@ _LISTS = (
     "dependency_kind",
 )
 """The keys of a match of which a part of the words means a part of the findings."""
-_FORMAT = 1
+_FORMAT = 2
 """Of the cached form; raised with every change to the types."""
 _SUFFIXES = (".yaml", ".yml")
 
@@ -136,54 +133,27 @@ def _resolve(reference: str, root: str | None, place: str) -> str:
 
 
 def _recall(cache: str | None, digest: str) -> Policy | None:
-    """The cached policy; None where there is none, or anything about it is off."""
-    folder = _cache_folder(cache)
-    if folder is None:
+    """The policy as it was kept; None where there is none, or anything about it is off."""
+    known = _kept.recall(_folder(cache), _entry(digest))
+    if known is None:
         return None
     try:
-        with open(_cache_path(folder, digest), encoding="utf-8") as stream:
-            check, _, body = stream.read().partition("\n")
-        if check != hashlib.sha256(body.encode()).hexdigest():
-            return None
-        return from_plain(Policy, json.loads(body))
-    except (OSError, ValueError, RecursionError):
+        return from_plain(Policy, json.loads(known))
+    except (ValueError, RecursionError):
         return None
 
 
 def _remember(cache: str | None, digest: str, policy: Policy) -> None:
-    """Keep the policy for the next scan. A cache that cannot be written is no cache."""
-    folder = _cache_folder(cache)
-    if folder is None:
-        return
-    body = json.dumps(to_plain(policy), sort_keys=True)
-    check = hashlib.sha256(body.encode()).hexdigest()
-    with contextlib.suppress(OSError):
-        descriptor, made = tempfile.mkstemp(dir=folder)
-        try:
-            with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-                stream.write(f"{check}\n{body}")
-            os.replace(made, _cache_path(folder, digest))
-        except OSError:
-            os.unlink(made)
+    """Keep the policy for the next scan."""
+    _kept.keep(_folder(cache), _entry(digest), json.dumps(to_plain(policy), sort_keys=True).encode())
 
 
-def _cache_path(folder: str, digest: str) -> str:
-    return os.path.join(folder, f"{digest}-{__version__}-{_FORMAT}.json")
+def _folder(cache: str | None) -> str | None:
+    return os.path.join(cache, "policies") if cache else None
 
 
-def _cache_folder(cache: str | None) -> str | None:
-    """Our folder in the cache, made where it is absent; None where it is not the user's alone to write."""
-    if cache is None:
-        return None
-    folder = os.path.join(cache, "policies")
-    try:
-        os.makedirs(folder, mode=0o700, exist_ok=True)
-        status = os.lstat(folder)
-    except OSError:
-        return None
-    owner = getattr(os, "geteuid", lambda: status.st_uid)()
-    is_ours = stat.S_ISDIR(status.st_mode) and status.st_uid == owner and not status.st_mode & 0o022
-    return folder if is_ours else None
+def _entry(digest: str) -> str:
+    return f"{digest}-{__version__}-{_FORMAT}.json"
 
 
 # --- what a schema cannot say
@@ -316,6 +286,7 @@ def _policy(document: Document) -> Policy:
             for index, entry in enumerate(data.get("waivers", ()))
         ),
         max_age_days=data.get("database", {}).get("max_age_days"),
+        inline_allow=data.get("inline_allow", "honour"),
         require_line=document.key_position(("require",))[0],
         default_line=document.key_position(("default",))[0],
     )

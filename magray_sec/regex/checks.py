@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
 import json
 import re
 import string
 import zlib
 from collections.abc import Callable, Mapping
+from typing import Literal
 
 _BASE62 = string.digits + string.ascii_uppercase + string.ascii_lowercase
 _CRC_DIGITS = 6
@@ -19,6 +21,9 @@ _PEM_END = re.compile(rb"-----END|\Z")
 _PEM_NOISE = re.compile(rb"\\[nrt]|[\s\"'+,;\\]")
 _PEM_HEADERS = re.compile(rb"(?:^|\n|\\n)[ \t]*[A-Za-z-]{2,40}: [^\n\\]*")
 _BODY_READ = 400
+_BASE58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
+_PHRASE_LENGTHS = frozenset((12, 15, 18, 21, 24))
+_WORDS_APART = 9
 
 
 def crc32_base62(body: bytes) -> str:
@@ -33,6 +38,57 @@ def crc32_base62(body: bytes) -> str:
 def _github_crc32(token: bytes) -> bool:
     body = token.rpartition(b"_")[2]
     return len(body) > _CRC_DIGITS and crc32_base62(body[:-_CRC_DIGITS]).encode() == body[-_CRC_DIGITS:]
+
+
+def _grafana_crc32(token: bytes) -> bool:
+    """Of a service account token the eight last digits are the CRC-32 of what stands before them, its lowest byte first
+    (Grafana, pkg/components/satokengen). Other tokens of Grafana have none.
+    """
+    body, _, tail = token.rpartition(b"_")
+    return not token.startswith(b"glsa_") or crc32_hex(body, "little").encode() == tail.lower()
+
+
+def _atlassian_crc32(token: bytes) -> bool:
+    """The eight digits behind the last `=` are the CRC-32 of all before them (derived from tokens of Atlassian)."""
+    return len(token) > 8 and crc32_hex(token[:-8]).encode() == token[-8:].lower()
+
+
+def _cloudflare_crc32(token: bytes) -> bool:
+    """The eight last digits are the CRC-32 of what stands between them and the prefix (derived from tokens)."""
+    body = token.partition(b"_")[2]
+    return len(body) > 8 and crc32_hex(body[:-8]).encode() == body[-8:]
+
+
+def crc32_hex(body: bytes, order: Literal["big", "little"] = "big") -> str:
+    """The CRC-32 of `body` in eight lower-case hexadecimal digits, its highest or lowest byte first."""
+    return zlib.crc32(body).to_bytes(4, order).hex()
+
+
+def base58check(payload: bytes) -> str:
+    """`payload` and its check sum, the way Bitcoin writes keys and addresses (en.bitcoin.it/wiki/Base58Check)."""
+    data = payload + hashlib.sha256(hashlib.sha256(payload).digest()).digest()[:4]
+    number, text = int.from_bytes(data, "big"), ""
+    while number:
+        number, digit = divmod(number, 58)
+        text = _BASE58[digit] + text
+    return "1" * (len(data) - len(data.lstrip(b"\0"))) + text
+
+
+def _base58check(token: bytes) -> bool:
+    number = 0
+    for byte in token:
+        digit = _BASE58.find(chr(byte))
+        if digit < 0:
+            return False
+        number = number * 58 + digit
+    data = number.to_bytes((number.bit_length() + 7) // 8, "big")
+    return len(data) > 4 and base58check(data[:-4]).encode() == token.lstrip(b"1")
+
+
+def _mnemonic(token: bytes) -> bool:
+    """As many words as a recovery phrase has (BIP 39), most of them different: test phrases repeat one."""
+    words = token.split()
+    return len(words) in _PHRASE_LENGTHS and len(set(words)) >= _WORDS_APART
 
 
 def _luhn(token: bytes) -> bool:
@@ -101,6 +157,36 @@ def _pem(token: bytes) -> bool:
     return is_encrypted or data[0] == 0x30
 
 
+def _base64_pem(token: bytes) -> bool:
+    """Base64 of a key block; of one that is cut, the first bytes decide."""
+    data = _decoded(token[: len(token) // 4 * 4] if token[-1:] != b"=" else token)
+    return data is not None and _pem(data)
+
+
+def _base64_jwt(token: bytes) -> bool:
+    data = _decoded(token)
+    return data is not None and _jwt(data.strip())
+
+
+def _basic_credentials(token: bytes) -> bool:
+    """Base64 of `user:password` in text that can be typed, as RFC 7617 has it."""
+    data = _decoded(token)
+    if data is None:
+        return False
+    user, colon, password = data.partition(b":")
+    return (
+        bool(colon and password) and all(byte >= 0x20 and byte != 0x7F for byte in user + password) and _is_text(data)
+    )
+
+
+def _is_text(data: bytes) -> bool:
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
 def _not_uuid(token: bytes) -> bool:
     return _UUID.fullmatch(token) is None
 
@@ -115,11 +201,19 @@ def _mixed(token: bytes) -> bool:
 
 CHECKS: Mapping[str, Callable[[bytes], bool]] = {
     "github-crc32": _github_crc32,
+    "grafana-crc32": _grafana_crc32,
+    "atlassian-crc32": _atlassian_crc32,
+    "cloudflare-crc32": _cloudflare_crc32,
+    "base58check": _base58check,
+    "mnemonic": _mnemonic,
     "luhn": _luhn,
     "jwt": _jwt,
     "pem": _pem,
     "base64": _base64,
     "base64-json": _base64_json,
+    "base64-jwt": _base64_jwt,
+    "base64-pem": _base64_pem,
+    "basic-credentials": _basic_credentials,
     "not-uuid": _not_uuid,
     "not-hex": _not_hex,
     "mixed": _mixed,

@@ -17,8 +17,9 @@ _LINE = 512
 # A key block's check reads on behind what the pattern matched: its first lines decide.
 _PEM_TAIL = 2000
 _QUOTES = b"\"'`"
-# What begins a comment: an address holds `//`, and a word may hold `#`.
-_COMMENTS = {"//": re.compile(rb"(?<!:)//|/\*"), "#": re.compile(rb"(?:^|\s)#")}
+# What begins a comment: an address holds `//`, a glob `/*`, and a word may hold `#`. A line of a block comment begins
+# with a star.
+_COMMENTS = {"//": re.compile(rb"(?<!:)//|(?<![\"'`*\w])/\*|^[ \t]*\*[ \t]"), "#": re.compile(rb"(?:^|\s)#")}
 # What encloses a made-up token that the pattern matched the inside of.
 _OPEN_PLACEHOLDER = re.compile(rb"(?:\$\{|\{\{ ?|<|%\(|\$\(|#\{)$")
 
@@ -59,7 +60,13 @@ def confirm(rule: PatternRule, data: bytes, match: Span, token: Span) -> Confirm
     if rule.is_generic:
         is_quoted = start > 0 and data[start - 1] in _QUOTES
         context = data[match[0] : _line_end(data, end)]
-        reason = no_value(value, is_quoted=is_quoted, context=context)
+        reason = no_value(
+            value,
+            is_quoted=is_quoted,
+            is_literal=_is_enclosed(data, start, end),
+            context=context,
+            before=data[_line_start(data, match[0]) : match[0]],
+        )
         if reason is not None:
             return Rejected(reason=reason)
     if rule.entropy:
@@ -76,7 +83,21 @@ def _placeholder(rule: PatternRule, data: bytes, value: bytes, start: int, end: 
         return Reason.TEMPLATE
     prefix = rule.preview.encode()
     body = value.removeprefix(prefix) if prefix else value
-    return made_up(body or value)
+    return made_up(body or value, whole=value if prefix else b"")
+
+
+def _is_enclosed(data: bytes, start: int, end: int) -> bool:
+    """Whether what is from `start` to `end` is no word of a program: it is in an address or between two tags, or the
+    line opens a quote before it that is closed behind it.
+    """
+    around = data[start - 1 : start], data[end : end + 1]
+    if around in ((b":", b"@"), (b">", b"<")):
+        return True
+    open_quote = 0
+    for byte in data[_line_start(data, start) : start]:
+        if byte in _QUOTES:
+            open_quote = 0 if byte == open_quote else open_quote or byte
+    return open_quote != 0 and data.find(open_quote, end, _line_end(data, end)) >= 0
 
 
 def _has_keyword(rule: PatternRule, data: bytes, match: Span) -> bool:

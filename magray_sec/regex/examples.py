@@ -14,6 +14,13 @@ allows, and never looks like a placeholder. Known templates:
     {{pem:KIND}}                a private key block: RSA, EC, DSA, OPENSSH, PKCS8, ENCRYPTED, PGP
     {{pem-line:KIND}}           the same on one line, with `\n` written out
     {{github-crc32:PREFIX}}     PREFIX, 30 characters and their check sum
+    {{grafana}}                 a service account token of Grafana
+    {{atlassian:PREFIX}}        PREFIX, 170 characters, `=` and the check sum of all that
+    {{cloudflare:PREFIX}}       PREFIX, 40 characters and their check sum
+    {{wif}} {{xprv}}            a private key of Bitcoin, an extended one
+    {{phrase:N}}                a recovery phrase of N words
+    {{base64-pem:KIND}}         base64 of {{pem:KIND}}
+    {{base64-jwt}}              base64 of {{jwt}}
     {{base64-json:KEYS}}        base64 of a JSON object with these comma-separated keys
     {{base64-of:TEXT}}          base64 of TEXT; each `*` in it stands for 20 random characters
 
@@ -33,7 +40,7 @@ import uuid
 from collections import Counter
 from collections.abc import Callable, Mapping
 
-from magray_sec.regex.checks import crc32_base62
+from magray_sec.regex.checks import base58check, crc32_base62, crc32_hex
 from magray_sec.regex.doubt import made_up
 
 _TEMPLATE = re.compile(r"\{\{([A-Za-z0-9-]+)(?::([^{}#]*))?(#\w+)?\}\}")
@@ -53,6 +60,14 @@ _ALPHABETS: Mapping[str, str] = {
     "base64url": _ALNUM + "-_",
 }
 _WORDS = ("user", "name", "host", "label", "count", "index", "value", "path", "size", "color", "width", "title", "page")
+_PHRASE = tuple(
+    word.decode("ascii")
+    for word in (
+        b"abandon amount arena basic bench bridge canyon carbon cinnamon cradle debris dolphin eager elbow fabric"
+        b" ginger harvest hybrid island jungle kitten ladder lemon magnet mosquito nephew oblige orchard parrot quantum"
+        b" raven salmon scatter timber umbrella velvet walnut yellow zebra zone"
+    ).split()
+)
 _PEM = {
     "RSA": "RSA PRIVATE KEY",
     "EC": "EC PRIVATE KEY",
@@ -215,6 +230,51 @@ def _github(stream: _Stream, argument: str | None, template: str) -> str:
     return argument + body + crc32_base62(body.encode("ascii"))
 
 
+def _grafana(stream: _Stream, _: str | None, __: str) -> str:
+    body = "glsa_" + _convincing(lambda: stream.draw(_ALNUM, 32))
+    return f"{body}_{crc32_hex(body.encode('ascii'), 'little')}"
+
+
+def _atlassian(stream: _Stream, argument: str | None, template: str) -> str:
+    if not argument:
+        raise TemplateError(f"{template} needs a prefix, such as {{{{atlassian:ATATT3xFfGF0}}}}")
+    body = argument + _convincing(lambda: stream.draw(_ALNUM, 170)) + "="
+    return body + crc32_hex(body.encode("ascii")).upper()
+
+
+def _cloudflare(stream: _Stream, argument: str | None, template: str) -> str:
+    if not argument:
+        raise TemplateError(f"{template} needs a prefix, such as {{{{cloudflare:cfut_}}}}")
+    body = _convincing(lambda: stream.draw(_ALNUM, 40))
+    return argument + body + crc32_hex(body.encode("ascii"))
+
+
+def _wif(stream: _Stream, _: str | None, __: str) -> str:
+    return base58check(b"\x80" + stream.bytes(32) + b"\x01")
+
+
+def _xprv(stream: _Stream, _: str | None, __: str) -> str:
+    return base58check(bytes.fromhex("0488ade4") + stream.bytes(74))
+
+
+def _phrase(stream: _Stream, argument: str | None, template: str) -> str:
+    length = _length(template, argument)
+    words: list[str] = []
+    while len(words) < length:
+        rest = list(_PHRASE)
+        while rest and len(words) < length:
+            words.append(rest.pop(stream.below(len(rest))))
+    return " ".join(words)
+
+
+def _base64_pem(stream: _Stream, argument: str | None, template: str) -> str:
+    return base64.b64encode(_pem(stream, argument, template).encode()).decode("ascii")
+
+
+def _base64_jwt(stream: _Stream, argument: str | None, template: str) -> str:
+    return base64.b64encode(_jwt(stream, argument, template).encode()).decode("ascii")
+
+
 def _base64_json(stream: _Stream, argument: str | None, _: str) -> str:
     keys = [key for key in (argument or "").split(",") if key] or ["key"]
     document = {key: stream.draw(_ALNUM, 32) for key in keys}
@@ -236,6 +296,14 @@ _MAKERS: Mapping[str, Callable[[_Stream, str | None, str], str]] = {
     "pem": _pem,
     "pem-line": _pem_line,
     "github-crc32": _github,
+    "grafana": _grafana,
+    "atlassian": _atlassian,
+    "cloudflare": _cloudflare,
+    "wif": _wif,
+    "xprv": _xprv,
+    "phrase": _phrase,
+    "base64-pem": _base64_pem,
+    "base64-jwt": _base64_jwt,
     "base64-json": _base64_json,
     "base64-of": _base64_of,
 }

@@ -16,7 +16,8 @@ from __future__ import annotations
 import functools
 import math
 import operator
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -27,6 +28,9 @@ _MAX_DEPTH = 60
 _ENOUGH = 20
 _WIDE = 100
 _MAX_FORKS = 3
+_RUN = 8
+# Hyperscan's own limit.
+_MAX_EXPRESSION = 16_000
 
 
 class PatternError(Exception):
@@ -51,6 +55,8 @@ class Shape:
     """How far behind a hit its match can end, in bytes; None: any distance."""
     is_one_line: bool
     """No match holds a line feed."""
+    is_barren: bool = False
+    """Nothing matches, because a class holds no byte."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +94,13 @@ _NOTHING = _Seq(())
 _ANYTHING = _Repeat(_Chars(_ALL), 0, None)
 
 
+# What may hold a parenthesis that opens nothing (quoted text, escapes, classes), and what opens a capturing group.
+_GROUPS = re.compile(
+    r"\\Q.*?(?:\\E|\Z)|\\.|\[\^?\]?(?:\[:\^?\w+:\]|\\.|[^\]\\])*\]|(?P<open>\((?:\?P?<(?P<name>\w+)>|(?!\?)))",
+    re.DOTALL,
+)
+
+
 def _mask(characters: Iterable[int]) -> int:
     return functools.reduce(operator.or_, (1 << code for code in characters), 0)
 
@@ -119,6 +132,23 @@ _POSIX = {
     "xdigit": _DIGIT | _range(0x41, 0x46) | _range(0x61, 0x66),
 }
 _ESCAPES = {"a": 7, "f": 12, "t": 9, "n": 10, "r": 13, "v": 11}
+_HEXADECIMAL = _DIGIT | _range(0x61, 0x66)
+# The alphabets of templates, the largest first.
+_ALPHABETS = (
+    ("alnum", _DIGIT | _UPPER | _LOWER),
+    ("lowernum", _DIGIT | _LOWER),
+    ("uppernum", _DIGIT | _UPPER),
+    ("base32", _UPPER | _range(0x32, 0x37)),
+    ("lower", _LOWER),
+    ("upper", _UPPER),
+    ("hex", _HEXADECIMAL),
+    ("HEX", _DIGIT | _range(0x41, 0x46)),
+    ("digit", _DIGIT),
+)
+_PREFERRED = b"abcdefghijklmnopqrstuvwxyz0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ \"'=:._-/\n"
+# How long a repeat of how many bytes or more is made, for a token that has some entropy.
+_TOKEN = 24
+_TELLING = 8
 
 
 def read_pattern(pattern: str, *, ignore_case: bool = False) -> Shape:
@@ -131,14 +161,82 @@ def read_pattern(pattern: str, *, ignore_case: bool = False) -> Shape:
         raise PatternError("it can match the empty string", 0)
     lead, part = _telling_part(_cut(_without_anchors(tree, first=True), last=True))
     cut = _cut(part, last=True)
-    expression = _written(_cut(cut, last=False))
     return Shape(
-        expression=expression,
+        expression=_written(_without_long_start(_cut(cut, last=False))),
         least=least,
         before=_width(_seq([*lead, cut]))[1],
         after=None if most is None else most - least,
         is_one_line=not _holds_newline(tree),
+        is_barren=_is_barren(tree),
     )
+
+
+def refuse_hopeless(shape: Shape) -> None:
+    """PatternError for what Hyperscan is sure to refuse, so that it need not be asked."""
+    if shape.is_barren:
+        raise PatternError("it can never match: one of its classes holds no byte", 0)
+    size = len(shape.expression)
+    if size > _MAX_EXPRESSION:
+        raise PatternError(f"it is too large: {size:,} characters when written out, of {_MAX_EXPRESSION:,}", 0)
+
+
+def name_group(pattern: str, number: int) -> tuple[str, int]:
+    """A pattern that RE2 takes with its capturing group `number` (from 1; 0: none) and no other called `secret`, and
+    how many capturing groups it has.
+    """
+    parts: list[str] = []
+    count = 0
+    rest = 0
+    for found in _GROUPS.finditer(pattern):
+        if not found["open"]:
+            continue
+        count += 1
+        parts.append(pattern[rest : found.start()])
+        is_secret = found["name"] == "secret"
+        parts.append("(?P<secret>" if count == number else "(" if is_secret else found[0])
+        rest = found.end()
+    return "".join((*parts, pattern[rest:])), count
+
+
+def sample(pattern: str, *, ignore_case: bool = False) -> str:
+    """A template (see `examples`) of a text that the pattern probably matches; PatternError as for `read_pattern`.
+
+    Of alternatives it is the first, of repeats the least, but long enough for a token to have some entropy.
+    """
+    runs: list[tuple[int, int]] = []
+    for mask, count in _sampled(_Parser(pattern, ignore_case=ignore_case).parse()):
+        if runs and runs[-1][0] == mask:
+            runs[-1] = (mask, runs[-1][1] + count)
+        else:
+            runs.append((mask, count))
+    text = b""
+    for mask, count in runs:
+        name = next((name for name, alphabet in _ALPHABETS if count > 1 and mask & alphabet == alphabet), "")
+        if name:
+            text += f"{{{{{name}:{count}}}}}".encode()
+        elif mask:
+            preferred = next((entry for entry in _PREFERRED if mask >> entry & 1), (mask & -mask).bit_length() - 1)
+            text += bytes([preferred]) * count
+    return text.decode("utf-8", "replace")
+
+
+def _sampled(node: _Node) -> Iterator[tuple[int, int]]:
+    match node:
+        case _Chars(mask):
+            yield mask, 1
+        case _Assertion():
+            return
+        case _Seq(parts):
+            for part in parts:
+                yield from _sampled(part)
+        case _Either(parts):
+            yield from _sampled(parts[0])
+        case _Repeat(_Chars(mask), least, most):
+            is_wide = mask.bit_count() >= _TELLING
+            yield mask, max(least, min(_TOKEN if most is None else most, _TOKEN)) if least and is_wide else least
+        case _Repeat(part, least, _):
+            for _ in range(min(least, _TOKEN)):
+                yield from _sampled(part)
 
 
 class _Parser:
@@ -148,6 +246,7 @@ class _Parser:
         self._text = pattern
         self._at = 0
         self._depth = 0
+        self._names: set[str] = set()
         self._flags = frozenset("i" if ignore_case else "")
 
     def parse(self) -> _Node:
@@ -228,7 +327,12 @@ class _Parser:
     def _group(self) -> list[_Node]:
         outer = self._flags
         if self._take("?P<") or self._take("?<"):
+            start = self._at
             self._at = self._text.index(">", self._at) + 1
+            name = self._text[start : self._at - 1]
+            if name in self._names:
+                raise PatternError(f"two groups are called '{name}'", start)
+            self._names.add(name)
         elif self._take("?"):
             on = True
             while not self._peek(":") and not self._peek(")"):
@@ -381,6 +485,21 @@ def _width(node: _Node) -> tuple[int, int | None]:
             return least * fewest, None if most is None or times is None else most * times
 
 
+def _is_barren(node: _Node) -> bool:
+    """Whether nothing matches, because a class holds no byte."""
+    match node:
+        case _Chars(mask):
+            return mask == 0
+        case _Assertion():
+            return False
+        case _Seq(parts):
+            return any(_is_barren(part) for part in parts)
+        case _Either(parts):
+            return all(_is_barren(part) for part in parts)
+        case _Repeat(part, least, _):
+            return least > 0 and _is_barren(part)
+
+
 def _sum(widths: Iterable[int | None]) -> int | None:
     total = 0
     for width in widths:
@@ -462,6 +581,25 @@ def _telling_part(node: _Node, depth: int = 0) -> tuple[list[_Node], _Node]:
                 best = candidate
         start = index + 1
     return best if _bits(best[1]) >= _ENOUGH else ([], node)
+
+
+def _without_long_start(node: _Node) -> _Node:
+    """`node` with a long run of one of many bytes at its start made short, where what follows tells enough.
+
+    Hyperscan would follow such a run through every byte of a text; one like that halves the speed of all rules. Where
+    a match starts is RE2's to find.
+    """
+    parts = _flat(node)
+    place = 0
+    while place < len(parts) and isinstance(parts[place], _Assertion):
+        place += 1
+    match parts[place : place + 1]:
+        case [_Repeat(_Chars() as run, least, _)] if (
+            least >= 2 * _RUN and _bits(_seq(parts[place + 1 :])) >= 2 * _ENOUGH
+        ):
+            return _seq([_Repeat(run, _RUN, _RUN), *parts[place + 1 :]])
+        case _:
+            return node
 
 
 def _is_endless(node: _Node) -> bool:

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
 
+from magray_sec.documents import Document
 from magray_sec.model.text import clean
 from magray_sec.regex.compile import compile_rules
 from magray_sec.regex.confirm import Confirmed, Rejected
 from magray_sec.regex.encoding import readable
-from magray_sec.regex.examples import fill
-from magray_sec.regex.pack import PatternRule, RuleSet
+from magray_sec.regex.examples import TemplateError, fill
+from magray_sec.regex.pack import PatternRule, RuleSet, pack_of
 from magray_sec.regex.scan import Engine, Judged
+from magray_sec.regex.syntax import PatternError, sample
 
+NO_EXAMPLE = "put an example here"
+"""What stands where a pack needs an example and none could be made."""
 _FILES = {
     "dockerfile": "Dockerfile",
     "go": "main.go",
@@ -82,6 +88,33 @@ def try_examples(ruleset: RuleSet, *, seed: str, cache: str | None = None) -> tu
     return tuple(failures)
 
 
+def with_examples(document: Document) -> tuple[dict[str, Any], int]:
+    """A pack's data with an example of each rule, made of its pattern and tried; and how many rules got none that is
+    found, only a place for one.
+    """
+    data = {**document.data, "rules": [{**rule, "examples": _examples(rule)} for rule in document.data["rules"]]}
+    ruleset = RuleSet(packs=(pack_of(replace(document, data=data)),))
+    failing = {failure.rule for failure in test_packs(ruleset)}
+    missing = 0
+    for rule, entry in zip(ruleset.rules, data["rules"], strict=True):
+        if rule.canonical in failing:
+            missing += 1
+            entry["examples"] = {"match": [NO_EXAMPLE], "no_match": [NO_EXAMPLE]}
+    return data, missing
+
+
+def _examples(rule: Mapping[str, Any]) -> dict[str, list[str]]:
+    try:
+        text = sample(rule["pattern"])
+        fill(text, "")
+    except (PatternError, TemplateError):
+        text = NO_EXAMPLE
+    keywords = rule.get("keywords", ())
+    if keywords and not any(word in text.lower() for word in keywords):
+        text = f"{keywords[0]}\n{text}"
+    return {"match": [text if text.strip() else NO_EXAMPLE], "no_match": [NO_EXAMPLE]}
+
+
 def why(ruleset: RuleSet, path: str, data: bytes, line: int, *, cache: str | None = None) -> tuple[Judged, ...]:
     """Every match that touches a line (from 1) of a file's bytes, the rejected ones with their reason."""
     engine = Engine(ruleset, compile_rules(ruleset, cache))
@@ -98,6 +131,11 @@ def example_path(rule: PatternRule) -> str:
     if rule.include_globs:
         glob = rule.include_globs[0].lstrip("/").replace("**/", "").replace("/**", "/main")
         return glob.rstrip("/").replace("?", "a").replace("*", "main")
+    if rule.matching:
+        try:
+            return fill(sample(rule.matching[0]), rule.canonical).lstrip("/") or "main.txt"
+        except (PatternError, TemplateError):
+            return "main.txt"
     return _FILES.get(rule.languages[0], f"main.{rule.languages[0]}") if rule.languages else "main.txt"
 
 
