@@ -14,12 +14,12 @@ import os
 import re
 import stat
 import struct
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-from magray_sec.model.text import clean
+from magray_sec.model.text import clean, shown_path
 
 _MOST_INDEX_BYTES = 1 << 30
 _MOST_TEXT_BYTES = 16 << 20
@@ -105,8 +105,52 @@ def find_top(folder: str) -> str | None:
     return folder
 
 
-def read_work_tree(top: str) -> WorkTree:
-    """All that is recorded of the work tree at `top`. GitTrouble where its index cannot be read."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Places:
+    """Where a repository keeps its records, and in which formats."""
+
+    top: str
+    """The folder that holds `.git`, absolute."""
+    git_dir: str
+    common_dir: str
+    """Where the objects are; not `git_dir` in a linked work tree."""
+    settings: Mapping[tuple[str, str, str], str]
+    """Of the repository's own configuration file, by (section, subsection, name)."""
+
+    @property
+    def width(self) -> int:
+        """How many bytes an object's id has."""
+        return 32 if self.settings.get(("extensions", "", "objectformat"), "").lower() == "sha256" else 20
+
+    @property
+    def has_reftable(self) -> bool:
+        """Whether the references are kept in tables, which are not read."""
+        return self.settings.get(("extensions", "", "refstorage"), "").lower().startswith("reftable")
+
+    @property
+    def is_partial(self) -> bool:
+        """Whether it is a partial clone, which leaves objects behind until they are asked for."""
+        return any(key == "promisor" for _, _, key in self.settings) or (
+            ("extensions", "", "partialclone") in self.settings
+        )
+
+    @property
+    def repository(self) -> str | None:
+        """The remote's URL without user info, query and fragment; None for one that is a path of this machine."""
+        return _repository(self.settings)
+
+
+def find_places(folder: str) -> Places | None:
+    """The repository whose work tree an absolute folder lies in; None where it lies in none. GitTrouble where it is
+    there and cannot be read."""
+    top = find_top(folder)
+    try:
+        return _places(top) if top is not None else None
+    except OSError as error:
+        raise GitTrouble(f"its records cannot be read: {error.strerror}") from error
+
+
+def _places(top: str) -> Places:
     git_dir = os.path.join(top, ".git")
     if not os.path.isdir(git_dir):
         pointer = _read(git_dir, 4096).removeprefix(b"gitdir:").strip()
@@ -116,31 +160,44 @@ def read_work_tree(top: str) -> WorkTree:
         pointer = _read(os.path.join(git_dir, "commondir"), 4096).strip()
         common_dir = os.path.normpath(os.path.join(git_dir, os.fsdecode(pointer)))
     settings = _settings(os.path.join(common_dir, "config"))
+    return Places(top=top, git_dir=git_dir, common_dir=common_dir, settings=settings)
+
+
+def read_work_tree(top: str) -> WorkTree:
+    """All that is recorded of the work tree at `top`. GitTrouble where its index cannot be read."""
+    places = _places(top)
+    git_dir, common_dir = places.git_dir, places.common_dir
     index = os.path.join(git_dir, "index")
     entries: dict[str, Entry] = {}
     has_conflicts = False
     written_ns = 0
     if os.path.lexists(index):
-        width = 32 if settings.get(("extensions", "", "objectformat")) == "sha256" else 20
+        width = places.width
         data = _read(index, _MOST_INDEX_BYTES)
         written_ns = os.stat(index).st_mtime_ns
         try:
             entries, has_conflicts = _entries(data, width)
         except (struct.error, ValueError, IndexError) as error:
             raise GitTrouble(f"the index cannot be read ({clean(str(error))})") from error
-    commit, branch = _head(git_dir, common_dir)
+    commit, branch = head_of(git_dir, common_dir)
     return WorkTree(
         top=top,
         git_dir=git_dir,
         common_dir=common_dir,
         commit=commit,
         branch=branch,
-        repository=_repository(settings),
+        repository=places.repository,
         entries={path: entry for path, entry in entries.items() if entry.mode != _FOLDER},
         sparse={path.rstrip("/"): entry for path, entry in entries.items() if entry.mode == _FOLDER},
         written_ns=written_ns,
         has_conflicts=has_conflicts,
     )
+
+
+def name_of(repository: str | None, top: str, prefix: str) -> str:
+    """What a target is called by where it came from and its place in the work tree; empty where neither says."""
+    name = (repository or "").rstrip("/").rpartition("/")[2].removesuffix(".git")
+    return f"{name or shown_path(os.path.basename(top))}/{shown_path(prefix.rstrip('/'))}" if prefix else name
 
 
 def ignored_by_clone(tree: WorkTree) -> bytes:
@@ -163,7 +220,7 @@ def differs_from_commit(tree: WorkTree, prefix: str, states: Iterable[tuple[str,
     suspects = []
     for path, state in states:
         entry = tree.entries[path]
-        if state.st_size & 0xFFFFFFFF == entry.size and _is_untouched(entry, state, tree.written_ns):
+        if is_untouched(entry, state, tree.written_ns):
             continue
         # A size of 0 is also how git marks an entry that it could not vouch for when it wrote the index.
         if entry.size and state.st_size & 0xFFFFFFFF != entry.size:
@@ -177,7 +234,10 @@ def differs_from_commit(tree: WorkTree, prefix: str, states: Iterable[tuple[str,
     )
 
 
-def _is_untouched(entry: Entry, state: os.stat_result, written_ns: int) -> bool:
+def is_untouched(entry: Entry, state: os.stat_result, written_ns: int) -> bool:
+    """Whether a file of that lstat holds what the index says, for certain."""
+    if state.st_size & 0xFFFFFFFF != entry.size:
+        return False
     if entry.mtime_ns % 1_000_000_000:
         same = entry.mtime_ns == state.st_mtime_ns
     else:
@@ -313,9 +373,9 @@ def _varint(data: bytes, position: int) -> tuple[int, int]:
     return value, position
 
 
-def _head(git_dir: str, common_dir: str) -> tuple[str | None, str | None]:
+def head_of(git_dir: str, common_dir: str) -> tuple[str | None, str | None]:
     """The commit and the branch that HEAD stands for; None each where it does not say."""
-    text = _line(os.path.join(git_dir, "HEAD"))
+    text = plain_line(os.path.join(git_dir, "HEAD"))
     branch = None
     for _ in range(5):
         if not text.startswith("ref:"):
@@ -324,11 +384,24 @@ def _head(git_dir: str, common_dir: str) -> tuple[str | None, str | None]:
         if not name.startswith("refs/") or ".." in name or "\0" in name:
             return None, None
         branch = clean(name.removeprefix("refs/heads/")) if name.startswith("refs/heads/") else branch
-        text = _line(os.path.join(git_dir, name)) or _line(os.path.join(common_dir, name)) or _packed(common_dir, name)
+        loose = plain_line(os.path.join(git_dir, name)) or plain_line(os.path.join(common_dir, name))
+        text = loose or _packed(common_dir, name)
     if branch == ".invalid":
         # The mark of a repository that keeps its references in another format.
         branch = None
     return (text if _HEX.match(text) else None), branch
+
+
+def packed_references(common_dir: str) -> Iterator[tuple[str, bytes]]:
+    """The references that `packed-refs` holds, as (full name, object)."""
+    try:
+        data = _read(os.path.join(common_dir, "packed-refs"), _MOST_INDEX_BYTES)
+    except (OSError, GitTrouble):
+        return
+    for line in data.splitlines():
+        oid, _, name = line.partition(b" ")
+        if name.startswith(b"refs/") and _HEX.match(text := oid.decode("ascii", "replace")):
+            yield os.fsdecode(name), bytes.fromhex(text)
 
 
 def _packed(common_dir: str, name: str) -> str:
@@ -343,7 +416,8 @@ def _packed(common_dir: str, name: str) -> str:
     return ""
 
 
-def _line(path: str) -> str:
+def plain_line(path: str) -> str:
+    """The first line of a small file; empty where it cannot be read."""
     try:
         return os.fsdecode(_read(path, 4096)).partition("\n")[0].strip()
     except (OSError, GitTrouble, ValueError):

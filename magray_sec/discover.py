@@ -12,7 +12,7 @@ import os
 import posixpath
 import stat
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from magray_sec import _cargo_workspace, _manifests
@@ -26,6 +26,8 @@ from magray_sec._git_tree import (
     ignored_by_clone,
     is_bare,
     is_repository,
+    is_untouched,
+    name_of,
     read_work_tree,
 )
 from magray_sec._ignore import MOST_BYTES, Patterns
@@ -61,12 +63,8 @@ def discover(path: str, limits: Limits) -> tuple[Target, Inventory]:
     In a git work tree: the files that git tracks, and those that it neither tracks nor ignores. Elsewhere: every file
     that no `.gitignore` or `.ignore` of the folder hides. The order depends on the paths' bytes alone.
     """
-    root = _root(path)
-    tree, prefix, notifications = _work_tree(root)
-    tracked = _Tracked.below(tree, prefix)
-    walk = _Walk(source=TreeSource(root), limits=limits, tree=tree, prefix=prefix, tracked=tracked)
-    walk.run()
-    notifications += walk.notifications
+    listed = _listed(path, limits)
+    walk, tree, prefix, notifications = listed.walk, listed.tree, listed.prefix, list(listed.notifications)
     absent = walk.absent()
     notifications += _not_on_disk(tree, prefix, absent)
     items, gaps, notes = _items(walk)
@@ -84,13 +82,73 @@ def discover(path: str, limits: Limits) -> tuple[Target, Inventory]:
         or any(not tree.entries[prefix + path].is_left_out for path in absent)
         or differs_from_commit(tree, prefix, walk.states)
     )
-    return _target(root, tree, prefix, is_dirty=is_dirty), Inventory(
+    return _target(walk.source.root, tree, prefix, is_dirty=is_dirty), Inventory(
         items=tuple(sorted(items, key=lambda item: (item.kind.value, os.fsencode(item.name)))),
         files=tuple(sorted(walk.files, key=lambda file: os.fsencode(file.path))),
         skipped=tuple(sorted(walk.every_skip(), key=lambda skip: (os.fsencode(skip.path), skip.reason.value))),
         gaps=tuple(sorted((*walk.gaps, *gaps), key=lambda gap: gap.sort_key)),
         notifications=(*notifications, *notes),
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkFiles:
+    """The files of a work tree that a whole scan would read, and what git recorded of those that it tracks."""
+
+    target: Target
+    prefix: str
+    """The target's place in the work tree: empty, or ending in `/`."""
+    files: tuple[File, ...]
+    """Sorted by path."""
+    recorded: Mapping[str, bytes]
+    """The blob of each tracked file that was not touched since git last looked, by path."""
+    scripts: frozenset[str]
+    """Executables whose names say nothing of what they are."""
+    skipped: tuple[Skipped, ...]
+    gaps: tuple[Gap, ...]
+    notifications: tuple[Notification, ...]
+
+
+def work_files(path: str, limits: Limits) -> WorkFiles:
+    """The files at `path` as `discover` lists them, without asking what they are. UsageError as there, and where git's
+    records of them cannot be read."""
+    listed = _listed(path, limits)
+    walk, tree, prefix = listed.walk, listed.tree, listed.prefix
+    if tree is None:
+        why = listed.notifications[0].message if listed.notifications else "git tracks nothing in it"
+        raise UsageError(f"'{shown_path(path)}' cannot be compared with a commit: {why}", "scan the whole tree")
+    recorded = {
+        place[len(prefix) :]: tree.entries[place].oid
+        for place, state in walk.states
+        if is_untouched(tree.entries[place], state, tree.written_ns)
+    }
+    return WorkFiles(
+        target=_target(walk.source.root, tree, prefix, is_dirty=walk.untracked > 0),
+        prefix=prefix,
+        files=tuple(sorted(walk.files, key=lambda file: os.fsencode(file.path))),
+        recorded=recorded,
+        scripts=frozenset(walk.scripts),
+        skipped=tuple(sorted(walk.skipped, key=lambda skip: (os.fsencode(skip.path), skip.reason.value))),
+        gaps=tuple(sorted(walk.gaps, key=lambda gap: gap.sort_key)),
+        notifications=listed.notifications,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Listed:
+    walk: _Walk
+    tree: WorkTree | None
+    prefix: str
+    notifications: tuple[Notification, ...]
+
+
+def _listed(path: str, limits: Limits) -> _Listed:
+    root = _root(path)
+    tree, prefix, notifications = _work_tree(root)
+    tracked = _Tracked.below(tree, prefix)
+    walk = _Walk(source=TreeSource(root), limits=limits, tree=tree, prefix=prefix, tracked=tracked)
+    walk.run()
+    return _Listed(walk=walk, tree=tree, prefix=prefix, notifications=(*notifications, *walk.notifications))
 
 
 def _root(path: str) -> str:
@@ -143,12 +201,9 @@ def _target(root: str, tree: WorkTree | None, prefix: str, *, is_dirty: bool) ->
     folder = shown_path(os.path.basename(root)) or "target"
     if tree is None:
         return Target(root=root, name=folder)
-    name = (tree.repository or "").rstrip("/").rpartition("/")[2].removesuffix(".git")
-    if prefix:
-        name = f"{name or shown_path(os.path.basename(tree.top))}/{shown_path(prefix.rstrip('/'))}"
     return Target(
         root=root,
-        name=name or folder,
+        name=name_of(tree.repository, tree.top, prefix) or folder,
         commit=tree.commit,
         branch=tree.branch,
         repository=tree.repository,

@@ -53,6 +53,8 @@ def _step(
 ) -> Step | ToolRun:
     if deselected:
         return _skip(adapter, claims, Outcome.SKIPPED, deselected)
+    if not claims and adapter.needs.git_history:
+        return _skip(adapter, claims, Outcome.NOT_APPLICABLE, "it looks at the history, with --history")
     if not claims:
         return _skip(adapter, claims, Outcome.NOT_APPLICABLE, "the target holds nothing that it looks at")
     refusal = _refusal(adapter, target, context)

@@ -58,6 +58,14 @@ class TreeSource:
         """
         return self._bytes(path, None)
 
+    def read_blob(self, blob: str) -> bytes:
+        """OSError: a folder alone has no git objects."""
+        raise OSError(errno.ENOENT, "there are no git objects", blob)
+
+    def blob_at(self, commit: str, path: str) -> str:  # noqa: ARG002 - as `Source` has it
+        """Empty: a folder alone has no git objects."""
+        return ""
+
     def first_bytes(self, path: str, count: int) -> bytes:
         """The first `count` bytes of a file, or all where it has fewer. OSError as for `read`, whatever its size."""
         return self._bytes(path, count)
@@ -130,3 +138,38 @@ def _read(absolute: str, most: int | None) -> bytes:
         return b"".join(parts)
     finally:
         os.close(descriptor)
+
+
+class TextSource:
+    """One text that is not on disk, such as standard input. Implements `model.run.Source`."""
+
+    __slots__ = ("_file", "_root", "_text")
+
+    def __init__(self, root: str, name: str, text: bytes) -> None:
+        """`root`: the folder that `name` is relative to; nothing is read in it."""
+        self._root = root
+        self._file = File(path=name, size=len(text))
+        self._text = text
+
+    @property
+    def root(self) -> str:
+        """The folder that the text's name is relative to, absolute."""
+        return self._root
+
+    def files(self) -> tuple[File, ...]:
+        """The text alone."""
+        return (self._file,)
+
+    def read(self, path: str) -> bytes:
+        """The text, by its name. OSError for any other path."""
+        if path != self._file.path:
+            raise OSError(errno.ENOENT, "not what is scanned", path)
+        return self._text
+
+    def read_blob(self, blob: str) -> bytes:
+        """OSError: there are no git objects."""
+        raise OSError(errno.ENOENT, "there are no git objects", blob)
+
+    def blob_at(self, commit: str, path: str) -> str:  # noqa: ARG002 - as `Source` has it
+        """Empty: there are no git objects."""
+        return ""

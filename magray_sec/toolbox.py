@@ -9,6 +9,28 @@ from dataclasses import dataclass
 from magray_sec.model.run import Tool
 from magray_sec.model.text import shown_path
 
+PASSED_ON: tuple[str, ...] = (
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "ALL_PROXY",
+    "NO_PROXY",
+    "http_proxy",
+    "https_proxy",
+    "all_proxy",
+    "no_proxy",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "CARGO_HTTP_CAINFO",
+    "CURL_CA_BUNDLE",
+    "GIT_SSL_CAINFO",
+    "NODE_EXTRA_CA_CERTS",
+    "REQUESTS_CA_BUNDLE",
+    "RUSTUP_HOME",
+)
+"""The variables of `ScanContext.environment` that every scanner gets as they are; all others stay behind."""
+PASSED_ON_PATHS: tuple[str, ...] = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
+"""Those that list folders: only the folders that exist, are absolute and lie outside the target are passed on."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Candidate:
