@@ -181,6 +181,7 @@ waiver_uses = st.builds(
     used=st.integers(0, 50),
     expired=st.booleans(),
     file=texts,
+    is_inline=st.booleans(),
 )
 reasons = st.builds(
     Reason,

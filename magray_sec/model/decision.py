@@ -1,11 +1,11 @@
-"""What the policy made of a scan."""
+"""What the policy made of a scan, and what the target itself allows."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
 
-from magray_sec.model.run import Gap
+from magray_sec.model.run import Gap, Notification
 from magray_sec.model.scale import Domain, Verdict
 
 
@@ -33,12 +33,36 @@ class Ruling:
     verdict: Verdict
     """The verdict of its rule where that rule speaks (more than `max` findings belong to it), else PASS."""
     waiver: int | None = None
-    """The index (from 0) in `Decision.waivers` of the waiver in force on it."""
+    """The index (from 0) in `Decision.waivers` of the waiver, or the comment that counts as one, in force on it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comment:
+    """A comment in the target that allows findings of this scan: `magray-sec: allow RULE reason`."""
+
+    file: str
+    """Its file's path as it may be printed; behind its commit (`0123456789ab:path`) where it is not as it is now."""
+    line: int
+    rules: tuple[str, ...]
+    """The rules that it allows findings of, as it names them."""
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Allowed:
+    """Which findings comments in the target allow, and what is to be said of those comments."""
+
+    comments: tuple[Comment, ...] = ()
+    """Those that allow a finding, by file and line."""
+    by: tuple[int | None, ...] = ()
+    """For each finding, in the findings' order, the index in `comments` of the one that allows it; empty: none is."""
+    warnings: tuple[Notification, ...] = ()
+    """Comments that do not count, or that allow nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WaiverUse:
-    """A waiver of the policy and what became of it."""
+    """A waiver of the policy, or a comment in the target, and what became of it."""
 
     label: str
     """Its match in words: `rule RUSTSEC-2023-0071, package rsa`."""
@@ -50,6 +74,9 @@ class WaiverUse:
     """How many findings it waives."""
     expired: bool
     file: str = ""
+    """Where it stands, as it may be printed: the policy's file, or the file of the comment."""
+    is_inline: bool = False
+    """It is a comment in the target (`magray-sec: allow RULE reason`), not a waiver of the policy."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

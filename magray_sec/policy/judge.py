@@ -8,7 +8,7 @@ from datetime import date
 from fnmatch import fnmatchcase
 from typing import Literal
 
-from magray_sec.model.decision import Decision, GapRuling, Reason, Ruling
+from magray_sec.model.decision import Allowed, Decision, GapRuling, Reason, Ruling
 from magray_sec.model.finding import Finding
 from magray_sec.model.run import Database, Gap, GapKind, ToolRun
 from magray_sec.model.scale import Domain, Outcome, State, Verdict
@@ -21,6 +21,7 @@ DATABASE_ITEM = "advisory-database"
 """The item of the gap that too old an advisory database is; an acceptance may name it."""
 DATABASE_MAX_AGE_DAYS = 30
 """For a database that the user did not choose, where the policy says nothing."""
+_NOTHING_ALLOWED = Allowed()
 _NAMED = 3
 """How many things a sentence lists before it counts the rest."""
 
@@ -35,14 +36,16 @@ def judge(
     policy: Policy,
     today: date,
     branch: str | None = None,
+    allowed: Allowed = _NOTHING_ALLOWED,
 ) -> Decision:
     """The verdict on a scan, whether it looked at all that it must, and why.
 
-    `gaps` are all of the scan's; `not_applicable` the domains of which the target holds no item. One more finding, or
-    one more gap that nobody accepted, never lowers the verdict and never makes an incomplete scan complete.
+    `gaps` are all of the scan's; `not_applicable` the domains of which the target holds no item; `allowed` what
+    comments in the target allow, which counts where the policy honours it. One more finding, one more gap that nobody
+    accepted, or one comment less never lowers the verdict and never makes an incomplete scan complete.
     """
     paths = Paths(_globs(policy))
-    waived, waivers, notes = waive(findings, policy, today, paths)
+    waived, waivers, notes = waive(findings, policy, today, paths, allowed)
     rulings, rule_reasons = _rule(findings, waived, policy, paths, branch)
     absent = tuple(sorted(not_applicable & set(policy.require), key=lambda domain: domain.value))
     all_gaps = (*gaps, *_database_gap(database, policy, today, not_applicable), *_holes(gaps, runs, policy, absent))

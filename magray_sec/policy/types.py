@@ -125,6 +125,8 @@ class Policy:
     """How old the advisory database may be; None: not said, which is 30 days for one that the user did not choose."""
     require_line: int = 1
     default_line: int = 1
+    inline_allow: str = "honour"
+    """Whether comments in the target may allow findings: `honour` or `ignore`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,25 +6,35 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from datetime import date
 
-from magray_sec.model.decision import WaiverUse
+from magray_sec.model.decision import Allowed, Comment, WaiverUse
 from magray_sec.model.finding import Finding
 from magray_sec.policy.match import Condition, Paths, conditions, names
 from magray_sec.policy.types import Match, Policy, Waiver
 
+_NAMED = 3
+"""How many places a sentence names before it counts the rest."""
+
 
 def waive(
-    findings: Sequence[Finding], policy: Policy, today: date, paths: Paths
+    findings: Sequence[Finding], policy: Policy, today: date, paths: Paths, allowed: Allowed
 ) -> tuple[tuple[int | None, ...], tuple[WaiverUse, ...], tuple[str, ...]]:
     """The index of the waiver in force on each finding (the first that fits; None: none), every waiver's use, and what
     is to be said of waivers that have expired or waive nothing.
+
+    Behind the policy's waivers come the comments that allow findings, where the policy honours them; a finding that
+    both are for is the policy's.
     """
+    honoured = allowed.by if policy.inline_allow == "honour" else ()
+    by_comment = honoured or (None,) * len(findings)
     shelf = _Shelf(policy.waivers, paths)
     taken: list[int | None] = []
     used: Counter[int] = Counter()
     missed: Counter[int] = Counter()
-    for finding in findings:
+    for finding, comment in zip(findings, by_comment, strict=True):
         fitting = shelf.fitting(finding)
         index = next((index for index in fitting if _is_in_force(policy.waivers[index], today)), None)
+        if index is None and comment is not None:
+            index = len(policy.waivers) + comment
         taken.append(index)
         if index is None:
             missed.update(fitting)
@@ -46,6 +56,11 @@ def waive(
         )
         uses.append(use)
         notes += _notes(use, missed[index])
+    if honoured:
+        first = len(policy.waivers)
+        uses += [_comment(entry, used[first + index]) for index, entry in enumerate(allowed.comments)]
+    else:
+        notes += _passed_over(allowed)
     return tuple(taken), tuple(uses), tuple(notes)
 
 
@@ -59,6 +74,34 @@ def label(match: Match) -> str:
         ("path", tuple(glob.pattern for glob in match.path)),
     )
     return ", ".join(f"{name} {' or '.join(words)}" for name, words in parts if words)
+
+
+def _comment(comment: Comment, used: int) -> WaiverUse:
+    return WaiverUse(
+        label=f"rule {' or '.join(comment.rules)}",
+        reason=comment.reason,
+        owner="",
+        expires=None,
+        line=comment.line,
+        used=used,
+        expired=False,
+        file=comment.file,
+        is_inline=True,
+    )
+
+
+def _passed_over(allowed: Allowed) -> list[str]:
+    """What is said where comments allow findings and the policy does not honour them."""
+    count = sum(comment is not None for comment in allowed.by)
+    if not count:
+        return []
+    places = [f"{comment.file}:{comment.line}" for comment in allowed.comments[:_NAMED]]
+    more = f" and {len(allowed.comments) - _NAMED} more" if len(allowed.comments) > _NAMED else ""
+    what = "1 finding is" if count == 1 else f"{count} findings are"
+    where = f"{', '.join(places)}{more}"
+    return [
+        f"{what} allowed by comments in the target ({where}), not honoured here (inline_allow: ignore): each counts"
+    ]
 
 
 def _is_in_force(waiver: Waiver, today: date) -> bool:

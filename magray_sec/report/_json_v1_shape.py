@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from datetime import date as day
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 
-from magray_sec.model.run import GapKind, ItemKind, Level
+from magray_sec.model.run import GapKind, ItemKind, Level, ScopeKind
 from magray_sec.model.scale import Confidence, Domain, Outcome, Severity, State, Verdict
 
 NAME = "magray-sec/report"
@@ -66,7 +66,7 @@ class Reason(_Shape, kw_only=True):
 
 
 class Waiver(_Shape, kw_only=True):
-    """A waiver of the policy and what became of it."""
+    """A waiver of the policy, or a comment in the target, and what became of it."""
 
     label: str
     reason: str
@@ -76,6 +76,7 @@ class Waiver(_Shape, kw_only=True):
     line: int = 0
     used: int = 0
     expired: bool = False
+    source: Literal["policy", "inline"] = "policy"
 
 
 class Decision(_Shape, kw_only=True):
@@ -153,6 +154,16 @@ class Witness(_Shape, kw_only=True):
     imported: bool = False
 
 
+class Origin(_Shape, kw_only=True):
+    """The commit that brought a finding in, and the file's path there where it is another one."""
+
+    commit: str
+    date: str = ""
+    path: str = ""
+    uri: str = ""
+    at_head: bool = False
+
+
 class Finding(_Shape, kw_only=True):
     """One problem. `waiver` counts `decision.waivers` from 0; without `verdict` no policy judged it."""
 
@@ -178,6 +189,19 @@ class Finding(_Shape, kw_only=True):
     witnesses: tuple[Witness, ...] = ()
     state: State = State.UNCOMPARED
     hidden_by: tuple[str, ...] = ()
+    origin: Origin | None = None
+
+
+class Scope(_Shape, kw_only=True):
+    """What the scan was of. All but `tree` are a part; `unlooked` are the domains that nothing looks at in a part."""
+
+    kind: ScopeKind
+    label: str
+    base: str | None = None
+    tip: str | None = None
+    commits: Count = 0
+    with_history: bool = False
+    unlooked: tuple[Domain, ...] = ()
 
 
 class Rule(_Shape, kw_only=True):
@@ -295,6 +319,11 @@ class LineHash(_Shape, kw_only=True):
     hash: str
 
 
+def _whole_tree() -> Scope:
+    """What a report that says nothing of its scope is of: those of the first version of magray-sec."""
+    return Scope(kind=ScopeKind.TREE, label="the whole tree")
+
+
 class Report(_Shape, kw_only=True):
     """All that one scan says. Every field is always there."""
 
@@ -319,3 +348,4 @@ class Report(_Shape, kw_only=True):
     options: tuple[tuple[str, str], ...]
     anchor: str
     line_hashes: tuple[LineHash, ...]
+    scope: Scope = msgspec.field(default_factory=_whole_tree)

@@ -300,9 +300,10 @@ def package(name: str, purl: str) -> Object:
     return sarif_om.LogicalLocation(name=safe(name), fully_qualified_name=safe(purl), kind="package")
 
 
-def suppression(justification: str) -> Object:
-    """A waiver of the policy."""
-    return _Suppression(kind="external", status="accepted", justification=safe(justification))
+def suppression(justification: str, *, is_inline: bool = False) -> Object:
+    """A waiver of the policy, or a comment in the source."""
+    kind = "inSource" if is_inline else "external"
+    return _Suppression(kind=kind, status="accepted", justification=safe(justification))
 
 
 def rule(

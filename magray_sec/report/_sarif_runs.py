@@ -82,6 +82,8 @@ def decision(report: ScanReport) -> dict[str, Any]:
             {"verdict": entry.verdict.value, "rule": sarif.safe(entry.rule), "message": sarif.safe(entry.message)}
             for entry in made.reasons
         ],
+        "scope": sarif.safe(report.scope.label),
+        "notLookedAt": [domain.value for domain in report.scope.unlooked],
         "notApplicable": [domain.value for domain in made.not_applicable],
         "options": [f"{sarif.safe(name)}={sarif.safe(value)}" for name, value in report.options],
     }

@@ -148,6 +148,7 @@ def _report(report: ScanReport) -> shape.Report:
         options=report.options,
         anchor=_quoted(report.anchor),
         line_hashes=tuple(shape.LineHash(uri=_uri(path), hash=value) for path, value in report.line_hashes),
+        scope=_scope(report.scope),
     )
 
 
@@ -182,6 +183,7 @@ def _from_report(document: shape.Report) -> ScanReport:
         is_whole=document.whole,
         anchor=_unquoted(document.anchor),
         line_hashes=tuple((_unquoted(entry.uri), entry.hash) for entry in document.line_hashes),
+        scope=model_run.Scope(**_fields(document.scope)),
     )
 
 
@@ -261,6 +263,7 @@ def _decision(decision: model_decision.Decision) -> shape.Decision:
                 line=entry.line,
                 used=entry.used,
                 expired=entry.expired,
+                source="inline" if entry.is_inline else "policy",
             )
             for entry in decision.waivers
         ),
@@ -282,7 +285,10 @@ def _from_decision(document: shape.Report) -> model_decision.Decision:
             for entry in document.findings
             if entry.verdict is not None
         ),
-        waivers=tuple(model_decision.WaiverUse(**_fields(entry)) for entry in decision.waivers),
+        waivers=tuple(
+            model_decision.WaiverUse(**_fields(entry, "source"), is_inline=entry.source == "inline")
+            for entry in decision.waivers
+        ),
         gaps=tuple(
             model_decision.GapRuling(gap=_from_gap(entry), effect=entry.effect, accepted_because=entry.accepted_because)
             for entry in document.gaps
@@ -327,6 +333,7 @@ def _finding(finding: model_finding.Finding, ruling: model_decision.Ruling | Non
         ),
         state=finding.state,
         hidden_by=finding.hidden_by,
+        origin=_origin(finding.origin),
     )
 
 
@@ -355,6 +362,38 @@ def _from_finding(entry: shape.Finding, rule: model_finding.Rule) -> model_findi
         witnesses=tuple(model_finding.Witness(**_fields(witness)) for witness in entry.witnesses),
         state=entry.state,
         hidden_by=entry.hidden_by,
+        origin=model_run.Origin(
+            commit=entry.origin.commit,
+            date=entry.origin.date,
+            path=_unquoted(entry.origin.uri),
+            is_at_head=entry.origin.at_head,
+        )
+        if entry.origin
+        else None,
+    )
+
+
+def _origin(origin: model_run.Origin | None) -> shape.Origin | None:
+    if origin is None:
+        return None
+    return shape.Origin(
+        commit=origin.commit,
+        date=origin.date,
+        path=shown_path(origin.path),
+        uri=_uri(origin.path),
+        at_head=origin.is_at_head,
+    )
+
+
+def _scope(scope: model_run.Scope) -> shape.Scope:
+    return shape.Scope(
+        kind=scope.kind,
+        label=scope.label,
+        base=scope.base,
+        tip=scope.tip,
+        commits=scope.commits,
+        with_history=scope.with_history,
+        unlooked=scope.unlooked,
     )
 
 

@@ -1,9 +1,9 @@
 """The report that people paste: a step summary of GitHub Actions, a comment. In GitHub's Markdown, under 1 MiB.
 
-Verdict, reasons and what was not looked at come first, then a table by domain, the findings, the waivers and the
-scanners. What does not fit is left out at the end of its section and counted there and at the top. Every foreign string
-is text: it cannot make a table cell, markup, a link, an image, a formula, an emoji or a mention. There is no time in it
-but the day of the advisory database, so that equal scans give equal bytes.
+Verdict, reasons and what was not looked at come first, then a table by domain, the findings, the waivers, the comments
+that allow and the scanners. What does not fit is left out at the end of its section and counted there and at the top.
+Every foreign string is text: it cannot make a table cell, markup, a link, an image, a formula, an emoji or a mention.
+There is no time in it but the day of the advisory database, so that equal scans give equal bytes.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from magray_sec.model.report import ScanReport
 from magray_sec.model.run import GapKind, Level, Skipped, ToolRun
 from magray_sec.model.scale import Domain, Outcome, Severity, State, Verdict
 from magray_sec.model.text import clean, shown_path
-from magray_sec.report.scope import ruled
+from magray_sec.report.scope import came_in, is_inline, ruled, unlooked_domains
 
 _T = TypeVar("_T")
 
@@ -37,6 +37,7 @@ _ROOM = {
     "review": 150_000,
     "pass": 80_000,
     "waivers": 60_000,
+    "comments": 60_000,
     "scanners": 40_000,
 }
 _MOST_PASSING = 200
@@ -71,6 +72,7 @@ def render(report: ScanReport, sink: BinaryIO) -> None:
         _domains(report),
         *(_findings(report, verdict) for verdict in (Verdict.BLOCK, Verdict.REVIEW, Verdict.PASS)),
         _waivers(report),
+        _comments(report),
         _scanners(report),
     ]
     cut = ", ".join(section.cut for section in sections if section.cut)
@@ -130,6 +132,12 @@ def _head(report: ScanReport) -> Iterator[str]:
     advisories = f", advisory database{of_day} with {database.advisories} advisories" if database else ""
     policy = f"policy {_code(decision.policy)}" if decision.policy else "no policy"
     yield f"{_code(target.name)}{at}{branch}{dirty}; {policy}{advisories}."
+    if report.scope.is_part or report.scope.with_history:
+        yield ""
+        yield f"Scan of {_text(report.scope.label)}."
+    if left := unlooked_domains(report):
+        yield ""
+        yield f"**{_text(left[:1].upper() + left[1:])}.**"
     if not decision.complete:
         yield ""
         yield "**This scan did not look at all it must: a pass here is not a pass.**"
@@ -142,7 +150,9 @@ def _reasons(report: ScanReport) -> _Section:
         f"- {_WORDS['incomplete' if reason.incomplete else reason.verdict.value]}: {_text(reason.message)}"
         for reason in ordered
     ]
-    if not rows and decision.complete and decision.verdict is Verdict.PASS:
+    if not rows and decision.complete and decision.verdict is Verdict.PASS and report.scope.is_part:
+        rows = ["Nothing in what was looked at calls for an action. The rest of the target was not looked at."]
+    elif not rows and decision.complete and decision.verdict is Verdict.PASS:
         rows = ["All that the policy requires was looked at, and nothing in it calls for an action."]
     rows += [f"- note: {_text(note)}" for note in decision.notes]
     return _section("## Why", rows, str, "reasons", _ROOM["reasons"])
@@ -220,17 +230,21 @@ def _domains(report: ScanReport) -> _Section:
     for domain in Domain:
         mine = [(finding, ruling) for finding, ruling in pairs if finding.domain is domain]
         counts = Counter(finding.severity for finding, ruling in mine if ruling.waiver is None)
-        waived = sum(1 for _, ruling in mine if ruling.waiver is not None)
+        inline = sum(1 for _, ruling in mine if is_inline(report, ruling))
+        waived = sum(1 for _, ruling in mine if ruling.waiver is not None) - inline
         cells = [str(counts[severity] or "") for severity in _SEVERITIES]
-        rows.append(_row(domain.value, *cells, str(waived or ""), _coverage(report, domain)))
-    table = _table(("domain", *(severity.value for severity in _SEVERITIES), "waived", "looked at"))
+        rows.append(_row(domain.value, *cells, str(waived or ""), str(inline or ""), _coverage(report, domain)))
+    table = _table(("domain", *(severity.value for severity in _SEVERITIES), "waived", "allowed inline", "looked at"))
     return _Section(lines=("## Domains", "", *table, *rows))
 
 
 def _coverage(report: ScanReport, domain: Domain) -> str:
     rows = [row for row in report.coverage if row.domain is domain]
+    if not rows and domain in report.scope.unlooked:
+        return "**not looked at**: whole trees alone are"
     if not rows:
-        return "not applicable: the target holds nothing of the kind"
+        what = "what is scanned" if report.scope.is_part else "the target"
+        return f"not applicable: {what} holds nothing of the kind"
     scanners = {scanner for row in rows for scanner in row.covered_by}
     if not scanners:
         return "**not looked at**"
@@ -273,6 +287,8 @@ def _finding(pair: tuple[Finding, Ruling]) -> str:
     where = _path(location.path) + (f":{location.line}" if location.region else "")
     where += f" at {_code(location.commit[:12])}" if location.commit else ""
     what = _text(finding.message)
+    if origin := came_in(finding):
+        what += f" ({_text(origin)})"
     if finding.hidden_by:
         what += f" (hidden from the scanner by the target: {_text('; '.join(finding.hidden_by))})"
     own = {witness.tool for witness in finding.witnesses if not witness.imported}
@@ -285,13 +301,27 @@ def _finding(pair: tuple[Finding, Ruling]) -> str:
 
 def _waivers(report: ScanReport) -> _Section:
     table = _table(("waiver", "reason", "owner", "until", "findings"))
-    return _section("## Waivers", report.decision.waivers, _waiver, "waivers", _ROOM["waivers"], before=table)
+    waivers = [waiver for waiver in report.decision.waivers if not waiver.is_inline]
+    return _section("## Waivers", waivers, _waiver, "waivers", _ROOM["waivers"], before=table)
 
 
 def _waiver(waiver: WaiverUse) -> str:
     until = waiver.expires.isoformat() if waiver.expires else "never"
     until += " (**expired**)" if waiver.expired else ""
     return _row(_text(waiver.label), _text(waiver.reason), _text(waiver.owner), until, str(waiver.used))
+
+
+def _comments(report: ScanReport) -> _Section:
+    comments = [waiver for waiver in report.decision.waivers if waiver.is_inline]
+    count = sum(comment.used for comment in comments)
+    heading = f"## Allowed inline: {_count(count, 'finding', 'findings')}"
+    table = _table(("where", "what", "reason", "findings"))
+    return _section(heading, comments, _comment, "comments that allow findings", _ROOM["comments"], before=table)
+
+
+def _comment(comment: WaiverUse) -> str:
+    where = f"{_path(comment.file)}:{comment.line}"
+    return _row(where, _text(comment.label), _text(comment.reason), str(comment.used))
 
 
 def _scanners(report: ScanReport) -> _Section:

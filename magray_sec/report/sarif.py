@@ -4,7 +4,8 @@ One run a domain, named `magray-sec/<domain>/` for ever, and one of what was not
 times, fingerprints and the places of gaps are the report's.
 
 - `github`: domains that were looked at (`scope`), without waived findings, at most 5,000 a run.
-- `full`: every domain and finding, waivers as suppressions, each scanner's run as an invocation. Not for uploading.
+- `full`: every domain and finding, waivers and comments that allow as suppressions, each scanner's run as an
+  invocation. Not for uploading.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ from magray_sec.report.scope import (
     anchors,
     gap_rulings,
     imported_alone,
+    is_in_tree,
     ruled,
     seen_by_us,
     standings,
@@ -124,7 +126,8 @@ class _Document:
         imported = imported_alone(self._report)
         found: dict[Domain, list[_Entry]] = defaultdict(list)
         for finding, ruling in ruled(self._report):
-            if self._is_full or (ruling.waiver is None and seen_by_us(finding, imported)):
+            is_alert = ruling.waiver is None and seen_by_us(finding, imported) and is_in_tree(finding)
+            if self._is_full or is_alert:
                 found[finding.domain].append(_Entry(finding=finding, ruling=ruling))
         for domain, entries in found.items():
             if len(entries) > sarif.MOST_RESULTS:
@@ -320,8 +323,10 @@ class _Document:
         if ruling.waiver is None:
             return None
         waivers = self._report.decision.waivers
-        known = 0 <= ruling.waiver < len(waivers)
-        return [sarif.suppression(_justification(waivers[ruling.waiver]) if known else "Waived by the policy")]
+        if not 0 <= ruling.waiver < len(waivers):
+            return [sarif.suppression("Waived by the policy")]
+        waiver = waivers[ruling.waiver]
+        return [sarif.suppression(_justification(waiver), is_inline=waiver.is_inline)]
 
     def _sentence(self, text: str) -> str:
         known = self._sentences.get(text)
@@ -349,6 +354,8 @@ def _place_of(result: sarif.Object) -> tuple[str, str, str]:
 
 
 def _justification(waiver: WaiverUse) -> str:
+    if waiver.is_inline:
+        return f"{waiver.reason} (comment at {waiver.file}:{waiver.line})"
     until = f", until {waiver.expires.isoformat()}" if waiver.expires else ""
     owner = f" ({waiver.owner}{until})" if waiver.owner else f" ({until[2:]})" if until else ""
     return f"{waiver.reason}{owner}"
@@ -381,6 +388,13 @@ def _properties(entry: _Entry) -> dict[str, Any]:
         properties["preview"] = sarif.safe(finding.preview)
     if finding.state is not State.UNCOMPARED:
         properties["state"] = finding.state.value
+    if finding.origin is not None:
+        origin = finding.origin
+        properties["commit"] = origin.commit
+        properties["commitDate"] = origin.date
+        properties["atHead"] = origin.is_at_head
+        if origin.path:
+            properties["commitPath"] = Location(path=origin.path).uri
     if finding.hidden_by:
         properties["hiddenBy"] = [sarif.safe(entry) for entry in finding.hidden_by]
     return properties

@@ -10,6 +10,9 @@
 | with gaps of files, a scanner missing whose items others cover, or nothing to complain of | its findings       |
 | of which the target holds no item                                                         | `results: []`      |
 
+Findings that are in commits alone have no file that GitHub could show them in, and the next scan without the history
+would close their alerts: they are in the full profile and in every other report. Gaps of the history withhold nothing.
+
 An item that no scanner knows never had an alert that could be closed; its gap stands in the coverage run. That a
 scanner failed can be accepted for the verdict, and still closes no alert.
 """
@@ -17,6 +20,7 @@ scanner failed can be accepted for the verdict, and still closes no alert.
 from __future__ import annotations
 
 import enum
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -25,7 +29,9 @@ from magray_sec.model.finding import Finding
 from magray_sec.model.report import ScanReport
 from magray_sec.model.run import Gap, GapKind, ItemKind, ToolRun
 from magray_sec.model.scale import Domain, Outcome, Verdict
+from magray_sec.model.text import shown_path
 
+_HISTORY = f"{ItemKind.HISTORY.value}:"
 _FILE_ITEMS = frozenset({ItemKind.LOCKFILE.value, ItemKind.MANIFEST.value})
 
 
@@ -56,6 +62,17 @@ def standings(report: ScanReport) -> tuple[Standing, ...]:
 def withheld(report: ScanReport) -> tuple[tuple[Domain, str], ...]:
     """The domains that the github profile leaves out so that no alert is closed, each with the reason."""
     return tuple((entry.domain, entry.reason) for entry in standings(report) if entry.fate is Fate.WITHHELD)
+
+
+def left_out(report: ScanReport) -> tuple[tuple[Domain, str], ...]:
+    """All that the github profile leaves out so that no alert is closed: domains, and what is in commits alone."""
+    counts = Counter(finding.domain for finding in report.findings if not is_in_tree(finding))
+    said = tuple(
+        (domain, f"{counts[domain]} found in commits alone, in no file that GitHub could show")
+        for domain in Domain
+        if counts[domain]
+    )
+    return (*withheld(report), *said)
 
 
 def anchors(report: ScanReport) -> tuple[str, ...]:
@@ -94,6 +111,37 @@ def ruled(report: ScanReport) -> Iterator[tuple[Finding, Ruling]]:
             yield finding, Ruling(identity=finding.identity, rule="default", verdict=Verdict.PASS)
 
 
+def is_inline(report: ScanReport, ruling: Ruling) -> bool:
+    """Whether the finding is allowed by a comment in the target."""
+    waivers = report.decision.waivers
+    return ruling.waiver is not None and 0 <= ruling.waiver < len(waivers) and waivers[ruling.waiver].is_inline
+
+
+def unlooked_domains(report: ScanReport) -> str:
+    """Which domains a scan of a part did not look at, as a sentence; empty for a scan of the whole tree."""
+    scope = report.scope
+    if not scope.is_part or not scope.unlooked:
+        return ""
+    names = ", ".join(domain.value for domain in scope.unlooked)
+    return f"not looked at: {names} (whole trees alone are; this scan is of {scope.label})"
+
+
+def came_in(finding: Finding) -> str:
+    """Which commit brought a finding in, and whether it is still there, in words; empty where nobody looked."""
+    origin = finding.origin
+    if origin is None:
+        return ""
+    day = f" of {origin.date[:10]}" if origin.date else ""
+    path = f" as {shown_path(origin.path)}" if origin.path and origin.path != finding.location.path else ""
+    now = "still at HEAD" if origin.is_at_head else "no longer at HEAD"
+    return f"came in by commit {origin.commit[:12]}{day}{path}, {now}"
+
+
+def is_in_tree(finding: Finding) -> bool:
+    """Whether a finding stands in a file of the tree, and not in a commit alone."""
+    return finding.location.commit is None
+
+
 def imported_alone(report: ScanReport) -> frozenset[str]:
     """The scanners whose word comes from imported reports alone: their own tools upload those."""
     imported = {run.adapter for run in report.runs if run.is_import}
@@ -108,7 +156,7 @@ def seen_by_us(finding: Finding, imported: frozenset[str]) -> bool:
 
 
 def _standing(report: ScanReport, domain: Domain, rulings: tuple[GapRuling, ...]) -> Standing:
-    runs = [run for run in report.runs if domain in run.domains and not run.is_import]
+    runs = [run for run in report.runs if domain in run.domains and not run.is_import and not _is_of_history(run)]
     broken = next((run for run in runs if run.outcome.broke), None)
     if broken is not None:
         return Standing(domain=domain, fate=Fate.WITHHELD, reason=_why(broken))
@@ -140,12 +188,20 @@ def _withholds(ruling: GapRuling, domain: Domain, report: ScanReport) -> bool:
 
 
 def _is_excused(ruling: GapRuling, report: ScanReport) -> bool:
-    """Whether the gap is of an item that no scanner of this version is for: it never had an alert that could close."""
+    """Whether the gap is of an item that no scanner of this version is for, or of the history: it never had an alert
+    that could close."""
     gap = ruling.gap
+    if gap.item.startswith(_HISTORY):
+        return True
     if gap.kind is not GapKind.ITEM or gap.scanner or gap.domain is None:
         return False
     claimed = any(claim.key == (gap.domain.value, gap.item) for run in report.runs for claim in run.claims)
     return not claimed and any(item.id == gap.item for item in report.items)
+
+
+def _is_of_history(run: ToolRun) -> bool:
+    """Whether the scanner looked at commits alone: what it found is in no file, and so in no alert."""
+    return bool(run.claims) and all(claim.item.startswith(_HISTORY) for claim in run.claims)
 
 
 def _why(run: ToolRun) -> str:

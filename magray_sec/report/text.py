@@ -15,6 +15,7 @@ from magray_sec.model.report import ScanReport
 from magray_sec.model.run import Level, SkipReason, ToolRun
 from magray_sec.model.scale import Domain, Outcome, Severity, State, Verdict
 from magray_sec.model.text import shown_path
+from magray_sec.report.scope import came_in, is_inline, unlooked_domains
 
 _STYLES = {
     "block": "1;31",
@@ -28,6 +29,7 @@ _STYLES = {
 }
 _MOST_SHOWN = 50
 _MOST_LISTED = 10
+_MOST_NAMED = 5
 
 
 def render(
@@ -96,6 +98,8 @@ def _head(report: ScanReport, page: _Page) -> None:
     branch = f" ({shown_path(target.branch)})" if target.branch else ""
     dirty = ", with uncommitted changes" if target.is_dirty else ""
     page.add(f"magray-sec {report.tool_version}: {shown_path(target.name)}{at}{branch}{dirty}")
+    if report.scope.is_part or report.scope.with_history:
+        page.add(f"scan of {report.scope.label}")
     page.add(f"policy {report.decision.policy}" + (f", {_database(report)}" if report.database else ""))
     for name, value in report.options:
         page.add(f"note: {name}={value}")
@@ -131,10 +135,13 @@ def _domains(report: ScanReport, page: _Page) -> None:
             for index, entry in enumerate(report.findings)
             if entry.domain is domain and index not in waived
         )
-        hidden = sum(1 for index in waived if report.findings[index].domain is domain)
+        hidden = [report.decision.rulings[index] for index in waived if report.findings[index].domain is domain]
+        inline = sum(1 for ruling in hidden if is_inline(report, ruling))
         words = ", ".join(f"{found[severity]} {severity.value}" for severity in reversed(Severity) if found[severity])
-        if hidden:
-            words = f"{words or 'none'} ({hidden} waived)"
+        aside = [(len(hidden) - inline, "waived"), (inline, "allowed inline")]
+        told = ", ".join(f"{count} {word}" for count, word in aside if count)
+        if told:
+            words = f"{words or 'none'} ({told})"
         rows.append((domain.value, *_coverage(report, domain, words)))
     page.table(rows)
 
@@ -142,8 +149,11 @@ def _domains(report: ScanReport, page: _Page) -> None:
 def _coverage(report: ScanReport, domain: Domain, words: str) -> tuple[str, str]:
     rows = [row for row in report.coverage if row.domain is domain]
     scanners = sorted({scanner for row in rows for scanner in row.covered_by})
+    if not rows and domain in report.scope.unlooked:
+        return words or "not looked at", "whole trees alone are"
     if not rows:
-        return words or "not applicable", "the target holds nothing of the kind"
+        what = "what is scanned" if report.scope.is_part else "the target"
+        return words or "not applicable", f"{what} holds nothing of the kind"
     if not scanners:
         return (words, f"0 of {_count(len(rows), 'item', 'items')} in full") if words else ("not looked at", "")
     covered = sum(1 for row in rows if row.covered_by)
@@ -201,6 +211,8 @@ def _finding(finding: Finding, ruling: Ruling, page: _Page, *, verbose: bool) ->
     page.add(f"          {finding.message}")
     if finding.preview:
         page.add(f"          value: {finding.preview}")
+    if origin := came_in(finding):
+        page.add(f"          {origin}")
     for reason in finding.hidden_by:
         page.add(f"          hidden from the scanner by the target: {reason}")
     if verbose:
@@ -284,6 +296,18 @@ def _why(run: ToolRun) -> str:
     return f" ({run.reason})" if run.reason else ""
 
 
+def _allowed(report: ScanReport, page: _Page) -> None:
+    """What comments in the target allow is always told: the target itself says it."""
+    comments = [waiver for waiver in report.decision.waivers if waiver.is_inline]
+    count = sum(1 for ruling in report.decision.rulings if is_inline(report, ruling))
+    if not comments:
+        return
+    places = [f"{comment.file}:{comment.line}" for comment in comments[:_MOST_NAMED]]
+    more = f" and {len(comments) - _MOST_NAMED} more" if len(comments) > _MOST_NAMED else ""
+    what = "1 finding is" if count == 1 else f"{count} findings are"
+    page.add(f"  allowed     {what} allowed inline, by comments in the target: {', '.join(places)}{more}")
+
+
 def _verdict(report: ScanReport, page: _Page, *, quiet: bool) -> None:
     decision = report.decision
     word = decision.verdict.value.upper()
@@ -300,9 +324,14 @@ def _verdict(report: ScanReport, page: _Page, *, quiet: bool) -> None:
             continue
         mark = "incomplete" if reason.incomplete else reason.verdict.value
         page.add(f"  {page.style(f'{mark:<10}', _EFFECT_STYLE.get(mark, mark))}  {reason.message}")
+    _allowed(report, page)
     for note in decision.notes:
         page.add(f"  note        {note}")
+    if left := unlooked_domains(report):
+        page.add(f"  note        {left}")
     if not decision.complete:
         page.add("  This scan did not look at all it must: a pass here is not a pass.")
+    elif report.scope.is_part and decision.verdict is Verdict.PASS and not decision.reasons:
+        page.add("  Nothing in what was looked at calls for an action. The rest of the target was not looked at.")
     elif decision.verdict is Verdict.PASS and not decision.reasons:
         page.add("  All that the policy requires was looked at, and nothing in it calls for an action.")
