@@ -151,6 +151,13 @@ def check(document: Document, schema: Mapping[str, Any]) -> None:
     _raise_found(found for error in validator.iter_errors(document.data) for found in _explain(document, schema, error))
 
 
+def table_places(text: str) -> Mapping[Path, Position]:
+    """Where the tables and keys of a TOML document stand, read line by line as `load_table` does: a path that is not
+    there stands in a form that people do not write, or within an array.
+    """
+    return _toml_places(_LONG_STRING.sub(lambda found: "\n" * found[0].count("\n"), text), ())[1]
+
+
 def fail(document: Document, path: Path, message: str, hint: str = "", *, at_key: bool = False) -> NoReturn:
     """Raise the SettingsError that `problem` makes."""
     raise problem(document, path, message, hint, at_key=at_key)
@@ -334,6 +341,9 @@ class _Build:
                 )
             self._keys[entry] = _mark(event.start_mark)
             entries[key] = self._value(next(self._events), entry, depth + 1)
+            if entries[key] is None:
+                # Nothing stands after the key, or what stands for nothing: the parser's place may be lines further on.
+                self._values[entry] = self._keys[entry]
         return entries
 
     def _scalar(self, event: Any) -> Any:
@@ -446,16 +456,17 @@ def _toml_plain(value: Any, file: str, start: Position, depth: int = 0) -> Any:
 
 _TOML_NAME = r"(?:[A-Za-z0-9_-]+|\"[^\"]*\"|'[^']*')"
 _TOML_KEY = re.compile(rf"\s*({_TOML_NAME}(?:\s*\.\s*{_TOML_NAME})*)\s*=")
+_LONG_STRING = re.compile(r"'''.*?'''|\"\"\".*?\"\"\"", re.DOTALL)
 _TOML_HEADER = re.compile(r"\s*(\[\[?)\s*([^\[\]]+?)\s*\]\]?\s*(?:#.*)?$")
 
 
 def _toml_places(text: str, table: tuple[str, ...]) -> tuple[Position, dict[Path, Position]]:
     """Where the table starts, and where its keys stand, read line by line: enough for the TOML that people write."""
     lines = text.splitlines()
-    start: Position | None = None
+    start: Position | None = None if table else (1, 1)
     places: dict[Path, Position] = {}
     entries: dict[Path, int] = {}
-    current: Path | None = None
+    current: Path | None = None if table else ()
     for number, line in enumerate(lines, 1):
         if header := _TOML_HEADER.match(line):
             names = _toml_names(header[2])

@@ -16,6 +16,8 @@ from typing import Any
 from magray_sec import datafiles, documents
 from magray_sec.documents import Document, Path
 from magray_sec.errors import SettingsError
+from magray_sec.model.run import RuleSetting
+from magray_sec.model.scale import Severity
 from magray_sec.model.text import clean, shown_path
 
 PLACES = ("magray-sec.yaml", ".github/magray-sec.yaml")
@@ -42,7 +44,8 @@ class TargetSettings:
     exclude: tuple[str, ...] = ()
     """Patterns in gitignore syntax."""
     rules: tuple[str, ...] = ()
-    """Rule packs: absolute paths of files inside the root."""
+    """Rule packs: absolute paths of files inside the root, those of folders one by one."""
+    rule_settings: tuple[RuleSetting, ...] = ()
     max_file_bytes: int | None = None
 
 
@@ -60,6 +63,7 @@ class OperatorSettings:
     offline: bool = False
     allow_build: bool = False
     verify_secrets: bool = False
+    rule_settings: tuple[RuleSetting, ...] = ()
     stated: tuple[tuple[str, str], ...] = ()
     """Every key that the configuration sets, with its value as text, sorted: for the report."""
 
@@ -105,6 +109,7 @@ def load_operator(path: str | None, *, programs: Collection[str] = ()) -> Operat
             meant = documents.closest(program, programs)
             hint = f"did you mean '{meant}'?" if meant else f"allowed: {', '.join(sorted(programs))}"
             documents.fail(document, ("tools", program), f"no scanner is called '{program}'", hint, at_key=True)
+    documents.raise_all(documents.problem(document, *fault) for fault in _rule_faults(document))
     return OperatorSettings(
         file=shown_path(path),
         tools=dict(data.get("tools", {})),
@@ -115,12 +120,15 @@ def load_operator(path: str | None, *, programs: Collection[str] = ()) -> Operat
         offline=data.get("offline", False),
         allow_build=data.get("allow_build", False),
         verify_secrets=data.get("verify_secrets", False),
+        rule_settings=_rule_settings(document, by_target=False),
         stated=tuple(sorted(_stated(data))),
     )
 
 
 def _stated(data: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for key, value in data.items():
+        if key == "rule_settings":
+            continue  # each is told as a notification of its own
         if isinstance(value, dict):
             yield from ((f"{key}.{name}", clean(str(entry))) for name, entry in value.items())
         elif key != "version":
@@ -166,9 +174,50 @@ def _target(document: Document, root: str) -> TargetSettings:
         policy=data.get("policy", ""),
         policy_place=f"{shown_path(document.file)}:{policy_line}:{policy_column}" if "policy" in data else "",
         exclude=tuple(data.get("exclude", ())),
-        rules=tuple(os.path.realpath(os.path.join(root, pack)) for pack in data.get("rules", ())),
+        rules=_packs(data, root),
+        rule_settings=_rule_settings(document, by_target=True),
         max_file_bytes=_bytes(data["max_file_size"]) if "max_file_size" in data else None,
     )
+
+
+def _packs(data: Mapping[str, Any], root: str) -> tuple[str, ...]:
+    from magray_sec.regex.pack import pack_files  # noqa: PLC0415
+
+    named = (os.path.realpath(os.path.join(root, pack)) for pack in data.get("rules", ()))
+    return tuple(dict.fromkeys(os.path.realpath(file) for pack in named for file in pack_files(pack)))
+
+
+def _rule_settings(document: Document, *, by_target: bool) -> tuple[RuleSetting, ...]:
+    made = []
+    for name, said in document.data.get("rule_settings", {}).items():
+        line, column = document.key_position(("rule_settings", name))
+        made.append(
+            RuleSetting(
+                rule=name,
+                enabled=said.get("enabled"),
+                reason=said.get("reason", "").strip(),
+                severity=Severity(said["severity"]) if "severity" in said else None,
+                entropy=float(said["entropy"]) if "entropy" in said else None,
+                by_target=by_target,
+                place=f"{shown_path(document.file)}:{line}:{column}",
+            )
+        )
+    return tuple(made)
+
+
+def _rule_faults(document: Document) -> Iterator[tuple[Path, str, str]]:
+    for name, said in document.data.get("rule_settings", {}).items():
+        where: Path = ("rule_settings", name)
+        if said.get("enabled") is False and "reason" not in said:
+            yield (
+                where,
+                f"rule_settings: {name} is switched off without a reason",
+                'add reason: "why it does not count"',
+            )
+        elif said.get("enabled") is False and said.keys() & {"severity", "entropy"}:
+            yield where, f"rule_settings: {name} is switched off and changed", "remove severity and entropy, or enabled"
+        elif said.keys() == {"reason"}:
+            yield where, f"rule_settings: {name} has a reason for nothing", "add enabled: false, severity or entropy"
 
 
 def _faults(document: Document, root: str) -> Iterator[SettingsError]:
@@ -185,13 +234,30 @@ def _faults(document: Document, root: str) -> Iterator[SettingsError]:
         if os.path.isabs(pack) or not documents.is_inside(path, root):
             hint = "a target's rule packs lie inside it"
             found.append((("rules", index), f"the rule pack '{name}' lies outside the target", hint))
+        elif os.path.isdir(path):
+            found += _folder_faults(("rules", index), name, path, root)
         elif not os.path.isfile(path):
             found.append((("rules", index), f"there is no rule pack '{name}'", "mend the path"))
+    found += _rule_faults(document)
     if "max_file_size" in data and _bytes(data["max_file_size"]) < MIN_FILE_BYTES:
         message = f"max_file_size is less than {MIN_FILE_BYTES // 1000} kB, which would leave most code unseen"
         found.append((("max_file_size",), message, "raise it, or name the files under exclude"))
     found.sort(key=lambda fault: document.position(fault[0]))
     return (documents.problem(document, *fault) for fault in found)
+
+
+def _folder_faults(where: Path, name: str, path: str, root: str) -> Iterator[tuple[Path, str, str]]:
+    from magray_sec.regex.pack import pack_files  # noqa: PLC0415
+
+    try:
+        files = pack_files(path)
+    except SettingsError as error:
+        yield where, f"the folder '{name}' holds no rule pack", error.hint
+        return
+    for file in files:
+        if not documents.is_inside(os.path.realpath(file), root):
+            leads = clean(os.path.relpath(file, root), limit=200)
+            yield where, f"the rule pack '{leads}' leads out of the target", "a target's rule packs lie inside it"
 
 
 def _is_pattern(pattern: str) -> bool:

@@ -10,14 +10,16 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from magray_sec.errors import ReportError, UsageError
 from magray_sec.model.report import ScanReport
 from magray_sec.model.scale import Severity
 from magray_sec.report import text
-from magray_sec.report.scope import withheld
-from magray_sec.runner import Event
+from magray_sec.report.scope import left_out
+
+if TYPE_CHECKING:  # a scan of a few commits starts no process
+    from magray_sec.runner import Event
 
 Render = Callable[[ScanReport, BinaryIO], None]
 
@@ -175,7 +177,7 @@ class Screen:
             quiet=self.quiet,
             verbose=self.verbose,
             min_severity=min_severity,
-            withheld=withheld(report) if self.is_for_github else (),
+            withheld=left_out(report) if self.is_for_github else (),
         )
         data = page.getvalue().encode("utf-8", "backslashreplace")
         if not self.to_stderr:

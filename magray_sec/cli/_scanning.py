@@ -6,19 +6,21 @@ import difflib
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
-from magray_sec import adapters, database, datafiles
-from magray_sec.cli import _surroundings
+from magray_sec import adapters, datafiles
+from magray_sec.cli import _packs, _surroundings
 from magray_sec.errors import UsageError
 from magray_sec.model.adapter import Adapter
 from magray_sec.model.report import BaselineEntry, ScanReport
 from magray_sec.model.run import Database, Limits, Notification, ScanContext
 from magray_sec.pipeline import Import, ScanRequest, scan
-from magray_sec.policy import baseline
 from magray_sec.policy.load import load_policy
-from magray_sec.regex.pack import load_packs
-from magray_sec.runner import Event
+from magray_sec.scopes import Wanted
 from magray_sec.settings import OperatorSettings, TargetSettings, load_target, load_target_file
+
+if TYPE_CHECKING:  # a scan of a few commits starts no process
+    from magray_sec.runner import Event
 
 _LARGEST_INPUT = 512_000_000
 
@@ -35,6 +37,8 @@ class Options:
     skip_tool: tuple[str, ...] = ()
     inputs: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
+    rules: tuple[str, ...] = ()
+    no_default_rules: bool = False
     baseline: str = ""
     advisory_db: str = ""
     offline: bool = False
@@ -44,6 +48,7 @@ class Options:
     jobs: int = 0
     timeout_s: float = 0.0
     no_cache: bool = False
+    wanted: Wanted = Wanted()
     stated: tuple[tuple[str, str], ...] = ()
     """What a reader of the report has to know of how it was asked for."""
 
@@ -58,7 +63,8 @@ def perform(
     settings = _target_settings(root, options.config, no_target_config=options.no_target_config)
     known = adapters.names()
     deselected = _deselected(known, options.tool, options.skip_tool)
-    loaded = tuple(adapters.load(name) for name in known)
+    usable = _of_part(deselected, options) if options.wanted.is_part else known
+    loaded = tuple(adapters.load(name) for name in usable)
     imports = _imports(known, options.inputs)
     compared_with = _baseline(options.baseline)
     notes: list[Notification] = []
@@ -70,14 +76,21 @@ def perform(
         cache=cache,
         place="" if options.policy else settings.policy_place,
     )
-    if settings.rules:
-        # What is wrong with the target's own packs is an error of its settings, not of a scanner.
-        load_packs(settings.rules, cache)
+    if options.no_target_config:
+        # Strangers' code: its comments allow nothing, whatever a policy of our own says.
+        policy = replace(policy, inline_allow="ignore")
+    packs = _packs.chosen(options.rules, no_default_rules=options.no_default_rules, of_target=settings.rules)
+    rule_settings = (*operator.rule_settings, *settings.rule_settings)
+    if options.rules or settings.rules or rule_settings:
+        shipped = frozenset(datafiles.files("rules"))
+        _packs.checked(packs, [pack for pack in packs if pack not in shipped], cache, rule_settings)
     is_offline = options.offline or operator.offline
     with _surroundings.work_folder(root) as work:
         chosen = _chosen_database(options.advisory_db or operator.advisory_db or "")
 
         def find_database() -> tuple[Database | None, Sequence[Notification]]:
+            from magray_sec import database  # noqa: PLC0415
+
             return (chosen, ()) if chosen else database.ready(cache or work, now=clock.now, offline=is_offline)
 
         context = ScanContext(
@@ -87,7 +100,8 @@ def perform(
             cache=cache,
             environment=_surroundings.passed_on(environment),
             tools=_surroundings.tools(_executables(loaded), environment, operator, root),
-            packs=(*datafiles.files("rules"), *settings.rules),
+            packs=packs,
+            rule_settings=rule_settings,
             jobs=options.jobs or operator.jobs or os.cpu_count() or 2,
             timeout_s=options.timeout_s or operator.timeout_s or 600.0,
             offline=is_offline,
@@ -110,10 +124,26 @@ def perform(
                 options=(*options.stated, *_settings_stated(settings, operator)),
                 notifications=tuple(notes),
                 is_whole=not deselected and not options.exclude,
+                wanted=options.wanted,
+                whole_only=tuple(name for name in known if name not in usable),
             ),
             on_event=on_event,
         )
     return _pinned(report) if clock.pinned else report
+
+
+def _of_part(deselected: Mapping[str, str], options: Options) -> tuple[str, ...]:
+    """The adapters that can look at a part of a target. UsageError where all of them are left out, or a report is to be
+    taken in, which is of the whole."""
+    usable = adapters.of_parts()
+    if all(name in deselected for name in usable):
+        raise UsageError(
+            "no scanner that can look at a part of a target is left",
+            f"leave in {' or '.join(usable)}; all others look at whole trees",
+        )
+    if options.inputs:
+        raise UsageError("--input takes in a report on a whole tree", "scan the whole tree with it")
+    return usable
 
 
 def _settings_stated(settings: TargetSettings, operator: OperatorSettings) -> tuple[tuple[str, str], ...]:
@@ -126,6 +156,8 @@ def _settings_stated(settings: TargetSettings, operator: OperatorSettings) -> tu
 
 def read_baseline(path: str) -> tuple[BaselineEntry, ...]:
     """The entries of a baseline file. UsageError where it cannot be read, SettingsError where it is none."""
+    from magray_sec.policy import baseline  # noqa: PLC0415
+
     try:
         with open(path, "rb") as file:
             data = file.read(baseline.MOST_BYTES + 1)
@@ -193,6 +225,8 @@ def _chosen_database(path: str) -> Database | None:
     """The database that the user named, as it is. UsageError where it is none."""
     if not path:
         return None
+    from magray_sec import database  # noqa: PLC0415
+
     try:
         return replace(database.describe(os.path.realpath(path)), chosen_by_user=True)
     except database.DatabaseError as error:

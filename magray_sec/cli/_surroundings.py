@@ -18,9 +18,8 @@ from datetime import UTC, datetime
 
 from magray_sec.errors import EngineError, SettingsError, UsageError
 from magray_sec.model.run import Level, Notification, Tool
-from magray_sec.runner import PASSED_ON, PASSED_ON_PATHS
 from magray_sec.settings import OperatorSettings, load_operator
-from magray_sec.toolbox import locate
+from magray_sec.toolbox import PASSED_ON, PASSED_ON_PATHS, locate
 
 # What adapters read of the environment themselves, beside what the runner hands on.
 _FOR_ADAPTERS = ("CARGO_HOME", "CARGO_HTTP_CAINFO", "RUSTUP_TOOLCHAIN")

@@ -91,7 +91,9 @@ def _probe(loaded: list[Adapter], context: ScanContext) -> list[_Found]:
     wanted = [adapter for adapter in loaded if adapter.executable]
     there = [adapter for adapter in wanted if context.tools[adapter.executable].path]
     steps = tuple(Step(adapter=entry, claims=(), commands=(), tool=context.tools[entry.executable]) for entry in there)
-    answers = {output.step.adapter.id: output.version for output in runner.execute(steps, context, target_root="")}
+    answers = {
+        output.step.adapter.id: output.version for output in runner.execute(steps, context, target_root=context.work)
+    }
     found = []
     for adapter in wanted:
         version, trouble, warning = stated_version(adapter, answers.get(adapter.id))

@@ -9,13 +9,14 @@ from typing import Annotated
 import typer
 
 from magray_sec import datafiles
+from magray_sec.allow import can_be_allowed, comment_for
 from magray_sec.cli import _surroundings
 from magray_sec.cli._output import say
 from magray_sec.errors import UsageError
 from magray_sec.model.decision import Ruling
 from magray_sec.model.finding import Finding
 from magray_sec.model.report import ScanReport
-from magray_sec.model.scale import Outcome
+from magray_sec.model.scale import Outcome, Verdict
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
@@ -52,7 +53,8 @@ def _rule(name: str, packs: tuple[str, ...]) -> Iterator[str]:
     yield f"{entry.canonical}: {entry.title}"
     yield ""
     yield ", ".join([f"severity {entry.severity.value}", f"confidence {entry.confidence.value}", *entry.cwe])
-    yield from ("", entry.description.strip(), "", entry.help.strip(), "", *entry.references)
+    rule = loaded.catalogue[entry.canonical]
+    yield from ("", rule.description, "", rule.help, "", *rule.references)
 
 
 def _finding(name: str, file: str) -> Iterator[str]:
@@ -106,8 +108,14 @@ def _told(finding: Finding, ruling: Ruling, report: ScanReport) -> Iterator[str]
     yield from (f"hidden by   {reason}" for reason in finding.hidden_by)
     if ruling.waiver is not None:
         waiver = report.decision.waivers[ruling.waiver]
-        yield f"waived      {waiver.reason} ({waiver.owner}, line {waiver.line} of the policy)"
+        if waiver.is_inline:
+            yield f"allowed     {waiver.reason} (comment at {waiver.file}:{waiver.line})"
+        else:
+            yield f"waived      {waiver.reason} ({waiver.owner}, line {waiver.line} of the policy)"
     yield f"judged by   rule '{ruling.rule}' of policy {report.decision.policy}: {ruling.verdict.value}"
+    if ruling.waiver is None and ruling.verdict is not Verdict.PASS and can_be_allowed(finding):
+        yield f"to allow it {comment_for(finding)}"
+        yield "            on the line above or at the end of the line, with your reason"
     if finding.rule.help:
         yield from ("", finding.rule.help)
 

@@ -7,10 +7,11 @@ from typing import Annotated
 
 import typer
 
-from magray_sec import adapters, datafiles
+from magray_sec import adapters
 from magray_sec.cli import _surroundings
 from magray_sec.cli._output import say
 from magray_sec.policy.load import load_policy, shipped
+from magray_sec.regex.pack import PatternRule
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False, no_args_is_help=True)
 
@@ -34,19 +35,30 @@ def scanners() -> None:
 
 @app.command()
 def rules(
-    pack: Annotated[list[str] | None, typer.Option("--rules", help="A rule pack of your own.", metavar="FILE")] = None,
+    pack: Annotated[
+        list[str] | None, typer.Option("--rules", help="Rule packs of your own (repeatable).", metavar="FILE|DIR")
+    ] = None,
+    *,
+    no_default_rules: Annotated[
+        bool, typer.Option("--no-default-rules", help="Only your own packs, without the shipped ones.")
+    ] = False,
 ) -> None:
-    """Every rule of the shipped packs. `explain RULE` says what to do about one."""
-    from magray_sec.regex.pack import load_packs  # noqa: PLC0415
+    """Every rule that a scan of the current folder would use, and those that settings switch off. `explain RULE` says
+    what to do about one."""
+    from magray_sec.cli import _packs  # noqa: PLC0415
 
-    cache, _ = _surroundings.cache_folder(_surroundings.environment(), None)
-    loaded = load_packs((*datafiles.files("rules"), *(pack or ())), cache)
-    rows = [("RULE", "SEVERITY", "CONFIDENCE", "TITLE")]
-    rows += [
-        (rule.canonical, rule.severity.value, rule.confidence.value, rule.title)
-        for rule in sorted(loaded.rules, key=lambda rule: rule.canonical)
-    ]
-    say(table(rows))
+    tuned = _packs.in_use(pack or (), _surroundings.environment(), no_default_rules=no_default_rules)
+    # A rule of several languages may be surer in one than in another: a row for each confidence.
+    rows = {_row(rule, entry.name, "on") for entry in tuned.ruleset.packs for rule in entry.rules}
+    rows |= {
+        _row(rule, name, f"off by {'the target' if setting.by_target else 'you'}") for name, rule, setting in tuned.off
+    }
+    say(table([("RULE", "SEVERITY", "CONFIDENCE", "PACK", "LANGUAGES", "STATE", "TITLE"), *sorted(rows)]))
+
+
+def _row(rule: PatternRule, pack: str, state: str) -> tuple[str, ...]:
+    languages = ",".join(rule.languages) or "-"
+    return rule.canonical, rule.severity.value, rule.confidence.value, pack, languages, state, rule.title
 
 
 @app.command()

@@ -38,7 +38,10 @@ def check(
         raise SettingsError(f"{policy}: {_count(errors, 'error')}", "mend the lines named above")
     required = ", ".join(domain.value for domain in loaded.require) or "nothing"
     counted = f"{_count(len(loaded.rules), 'rule')}, {_count(len(loaded.waivers), 'waiver')}"
-    lines.append(f"{policy}: right. {counted}; it requires {required}.")
+    comments = "may" if loaded.inline_allow == "honour" else "may not"
+    lines.append(
+        f"{policy}: right. {counted}; it requires {required}; comments in the target {comments} allow findings."
+    )
     say(("\n".join(lines) + "\n").encode())
 
 

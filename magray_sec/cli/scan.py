@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import os
+import sys
 from typing import Annotated, Any
 
 import typer
@@ -12,6 +13,7 @@ from magray_sec.cli import _output, _scanning, _surroundings
 from magray_sec.errors import UsageError
 from magray_sec.model.scale import Severity
 from magray_sec.policy.judge import exit_code
+from magray_sec.scopes import Wanted
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
@@ -40,20 +42,50 @@ class Color(enum.StrEnum):
 
 
 _SEVERITIES = enum.StrEnum("_SEVERITIES", {severity.name: severity.value for severity in Severity})  # type: ignore[misc]
+_WIDENING = (
+    "offline",
+    "resolve",
+    "verify_secrets",
+    "allow_build",
+    "no_target_config",
+    "no_cache",
+    "history",
+    "no_default_rules",
+)
 _PRESENTATION = ("jobs", "timeout", "offline", "quiet", "verbose", "no_progress", "color")
 
 
 @app.command()
 def run(
     ctx: typer.Context,
-    target: Annotated[str, typer.Argument(help="The folder to scan.", metavar="[TARGET]")] = ".",
+    target: Annotated[str, typer.Argument(help="The folder to scan; '-': standard input.", metavar="[TARGET]")] = ".",
     *,
+    diff: Annotated[
+        str, typer.Option(help="Only lines added in the work tree since the merge base with REF.", metavar="REF")
+    ] = "",
+    ranges: Annotated[
+        list[str] | None,
+        typer.Option("--range", help="Only lines that each commit of a range adds (repeatable).", metavar="OLD..NEW"),
+    ] = None,
+    not_in: Annotated[
+        str, typer.Option(help="With --range: leave out what the branches of a remote hold.", metavar="REMOTE")
+    ] = "",
+    history: Annotated[
+        bool, typer.Option("--history", help="Also look for secrets in every commit of every reference.")
+    ] = False,
+    stdin_name: Annotated[
+        str, typer.Option(help="What standard input is called, as a path in the target.", metavar="PATH")
+    ] = "",
     policy: Annotated[
         str, typer.Option(help="A shipped policy (magray, default, strict, advisory) or a file.", metavar="NAME|FILE")
     ] = "",
     config: Annotated[str, typer.Option(help="Settings file, in place of the target's own.", metavar="FILE")] = "",
     no_target_config: Annotated[
-        bool, typer.Option("--no-target-config", help="Read no settings or policy of the target: for strangers' code.")
+        bool,
+        typer.Option(
+            "--no-target-config",
+            help="Heed no settings, policy or comment (`allow`) of the target: for strangers' code.",
+        ),
     ] = False,
     tool: Annotated[
         list[str] | None, typer.Option("--tool", help="Run only these scanners (repeatable).", metavar="ID")
@@ -68,6 +100,13 @@ def run(
     exclude: Annotated[
         list[str] | None, typer.Option(help="Leave out files (gitignore syntax, repeatable).", metavar="PATTERN")
     ] = None,
+    rules: Annotated[
+        list[str] | None,
+        typer.Option(help="Rule packs or gitleaks files of your own, beside the shipped.", metavar="FILE|DIR"),
+    ] = None,
+    no_default_rules: Annotated[
+        bool, typer.Option("--no-default-rules", help="Use only the packs of --rules and of the settings.")
+    ] = False,
     baseline: Annotated[
         str, typer.Option(help="Compare with a baseline: only what is new in it counts.", metavar="FILE")
     ] = "",
@@ -118,8 +157,22 @@ def run(
     interrupted.
     """
     environment = _surroundings.environment()
+    given = (("-", target == "-"), ("--diff", diff), ("--range", ranges), ("--history", history))
+    if not_in and not ranges:
+        raise UsageError("--not-in says what a range leaves out, and there is no --range", "add --range NEW")
+    if stdin_name and target != "-":
+        raise UsageError("--stdin-name names standard input, which is not scanned", "give '-' as the target")
+    wanted = Wanted(
+        diff=diff,
+        ranges=tuple(ranges or ()),
+        not_in=not_in,
+        text=_standard_input() if _one_of(given) == "-" else None,
+        text_name=stdin_name or "stdin",
+        history=history,
+    )
     options = _scanning.Options(
-        target=target,
+        target="." if target == "-" else target,
+        wanted=wanted,
         policy=policy,
         config=config,
         no_target_config=no_target_config,
@@ -127,6 +180,8 @@ def run(
         skip_tool=tuple(skip_tool or ()),
         inputs=tuple(inputs or ()),
         exclude=tuple(exclude or ()),
+        rules=tuple(rules or ()),
+        no_default_rules=no_default_rules,
         baseline=baseline,
         advisory_db=advisory_db,
         offline=offline,
@@ -138,9 +193,15 @@ def run(
         no_cache=no_cache,
         stated=_stated(ctx),
     )
-    narrowed = next(
-        (name for name, given in (("--tool", tool), ("--skip-tool", skip_tool), ("--exclude", exclude)) if given), ""
+    narrowing = (
+        ("--diff", diff),
+        ("--range", ranges),
+        ("-", target == "-"),
+        ("--tool", tool),
+        ("--skip-tool", skip_tool),
+        ("--exclude", exclude),
     )
+    narrowed = next((name for name, given in narrowing if given), "")
     if sarif and narrowed and sarif_profile.value == "github":  # said now, not when the scan is over
         raise UsageError(
             f"{narrowed} leaves out a part of the target: on GitHub such a SARIF would close that part's alerts",
@@ -158,6 +219,25 @@ def run(
     raise typer.Exit(exit_code(report.decision, fail_on.value))
 
 
+_MOST_STDIN_BYTES = 1 << 30
+
+
+def _one_of(given: tuple[tuple[str, object], ...]) -> str:
+    """The one scope that is asked for; empty: none. UsageError for two."""
+    named = [name for name, value in given if value]
+    if len(named) > 1:
+        raise UsageError(f"{named[0]} and {named[1]} do not go together", "a scan is of one thing: run two")
+    return named[0] if named else ""
+
+
+def _standard_input() -> bytes:
+    """All of it. UsageError where it is too much."""
+    text = sys.stdin.buffer.read(_MOST_STDIN_BYTES + 1)
+    if len(text) > _MOST_STDIN_BYTES:
+        raise UsageError("standard input is larger than 1 GiB", "scan it in parts")
+    return text
+
+
 def _stated(ctx: typer.Context) -> tuple[tuple[str, str], ...]:
     """What a reader of the report has to know of how it was made: each value taken from the environment, and each
     setting that widens or narrows the scan."""
@@ -167,10 +247,14 @@ def _stated(ctx: typer.Context) -> tuple[tuple[str, str], ...]:
         if source is not None and source.name == "ENVIRONMENT":
             value = ctx.params[name]
             options.append((f"MAGRAY_SEC_{name.upper()}", str(getattr(value, "value", value)).lower()))
+    options += [(f"--{name}", str(ctx.params[name])) for name in ("diff",) if ctx.params[name]]
+    options += [("--not-in", str(ctx.params["not_in"]))] if ctx.params["not_in"] else []
+    options += [("--range", str(value)) for value in ctx.params["ranges"] or ()]
     for name, option in (("tool", "--tool"), ("skip_tool", "--skip-tool"), ("exclude", "--exclude")):
         options += [(option, str(value)) for value in ctx.params[name] or ()]
+    options += [("--rules", os.path.basename(str(value).rstrip("/"))) for value in ctx.params["rules"] or ()]
     options += [("--input", os.path.basename(str(value))) for value in ctx.params["inputs"] or ()]
-    for name in ("offline", "resolve", "verify_secrets", "allow_build", "no_target_config", "no_cache"):
+    for name in _WIDENING:
         if ctx.params[name] and ctx.get_parameter_source(name).name == "COMMANDLINE":  # type: ignore[union-attr]
             options.append((f"--{name.replace('_', '-')}", "yes"))
     return tuple(options)
