@@ -49,8 +49,8 @@ record: .venv/.dev ## Run the real TOOL=x over its fixtures' inputs and store wh
 	@test -n "$(TOOL)" || { echo "say which: make record TOOL=cargo-audit"; exit 2; }
 	$(BIN)/python tests/record.py $(TOOL)
 
-bench: .venv/.dev ## Measure start-up, the rule engine and SARIF against the budgets
-	$(BIN)/python benchmarks/run.py
+bench: .venv/.dev ## Measure against the budgets and other scanners; writes benchmarks/RESULTS.md
+	$(BIN)/python benchmarks/run.py $(ARGS)
 
 live: .venv/.dev ## Run the real scanners over the fixtures
 	$(BIN)/pytest -q -m live tests/live
