@@ -30,19 +30,32 @@ FAILED_TO_START = b"E"
 """Answer: this and an errno."""
 ENDED = b"X"
 """Answer: this and an exit code; negative is the signal that ended it."""
+NETWORK_ALONE = b"-"
+"""In place of the folder that a command must not write to: there is none, but it has no network either."""
+CONFINED = b"C"
+"""Answer, before one of the others: the command has no network, and cannot write to the folder that it must not."""
 NUMBER_BYTES = 4
 
 _ADOPTS_ORPHANS = 36  # PR_SET_CHILD_SUBREAPER of linux/prctl.h
+# Of linux/sched.h and linux/mount.h.
+_NEW_MOUNTS, _NEW_USERS, _NEW_NETWORK = 0x0002_0000, 0x1000_0000, 0x4000_0000
+_MS_READ_ONLY, _MS_REMOUNT, _MS_BIND, _MS_ALL_BELOW, _MS_PRIVATE = 1, 32, 4096, 16_384, 1 << 18
+# What a mount in a namespace of one's own must keep: the flags nosuid, nodev, noexec, noatime and nodiratime.
+_MS_KEPT = 2 | 4 | 8 | 1024 | 2048
+# Of one file and of the memory that one process writes to: a scanner gone wild is ended before the machine is full.
+_LARGEST_FILE_BYTES = 8 << 30
+_LEAST_MEMORY_BYTES = 4 << 30
 _GIVE_UP_S = 5.0
 """How long something that does not die of SIGKILL (it waits for a device) is waited for."""
 _HOST_CHECK_S = 1.0
 
 
-def pack(folder: bytes, argv: tuple[bytes, ...], environment: tuple[bytes, ...]) -> bytes:
-    """A request: run `argv` (its first word a path) in `folder` with `environment` (`NAME=value` each). ValueError
+def pack(folder: bytes, argv: tuple[bytes, ...], environment: tuple[bytes, ...], *, protected: bytes = b"") -> bytes:
+    """A request: run `argv` (its first word a path) in `folder` with `environment` (`NAME=value` each). With
+    `protected`, without the network and without the right to write to that folder, where the platform can. ValueError
     where one of them holds a NUL byte, which no command line can.
     """
-    fields = (b"%d" % len(argv), folder, *argv, *environment)
+    fields = (b"%d" % len(argv), folder, protected, *argv, *environment)
     if any(b"\0" in field for field in fields):
         raise ValueError("a NUL byte in a command line")
     body = b"\0".join(fields)
@@ -119,10 +132,13 @@ def _guard_and_exit(control_fd: int, body: bytes, fds: list[int]) -> None:
 
 def _guard(body: bytes, fds: list[int]) -> None:
     leash, answer, *standard = fds
-    count, folder, *rest = body.split(b"\0")
+    count, folder, protected, *rest = body.split(b"\0")
     argv, environment = rest[: int(count)], rest[int(count) :]
     _adopt_orphans()
     os.setsid()
+    _limit_resources()
+    if protected and _confine(protected):
+        _answer(answer, CONFINED, 0)
     try:
         os.chdir(folder)
         command = os.posix_spawn(
@@ -255,6 +271,65 @@ def _adopt_orphans() -> None:
         ctypes.CDLL(None).prctl(_ADOPTS_ORPHANS, 1, 0, 0, 0)
     except (OSError, AttributeError):
         return
+
+
+def _confine(protected: bytes) -> bool:
+    """Leave the network behind, and the right to write to a folder, for this process and all that come of it. False
+    where the platform does not let it: then nothing has changed but, at worst, the process's view of the mounts.
+    """
+    if sys.platform != "linux":
+        return False
+    import ctypes  # noqa: PLC0415 - as below
+
+    user, group = os.geteuid(), os.getegid()
+    try:
+        libc = ctypes.CDLL(None)
+        if libc.unshare(_NEW_NETWORK | _NEW_MOUNTS):
+            # In a user namespace root would lose its right to read the files of those who are not mapped into it.
+            if user == 0 or libc.unshare(_NEW_USERS | _NEW_NETWORK | _NEW_MOUNTS):
+                return False
+            for name, line in (
+                ("setgroups", "deny"),
+                ("uid_map", f"{user} {user} 1"),
+                ("gid_map", f"{group} {group} 1"),
+            ):
+                _write(f"/proc/self/{name}", line.encode())
+        if protected == NETWORK_ALONE:
+            return True
+        kept = os.statvfs(protected).f_flag & _MS_KEPT
+        return not (
+            libc.mount(None, b"/", None, _MS_PRIVATE | _MS_ALL_BELOW, None)
+            or libc.mount(protected, protected, None, _MS_BIND | _MS_ALL_BELOW, None)
+            or libc.mount(None, protected, None, _MS_BIND | _MS_REMOUNT | _MS_READ_ONLY | kept, None)
+        )
+    except (OSError, AttributeError):
+        return False
+
+
+def _write(path: str, data: bytes) -> None:
+    fd = os.open(path, os.O_WRONLY)
+    try:
+        os.write(fd, data)
+    finally:
+        os.close(fd)
+
+
+def _limit_resources() -> None:
+    """A file that grows without end, or a process that does, is stopped before the machine is full."""
+    import resource  # noqa: PLC0415 - as below
+
+    try:
+        memory = max(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") * 9 // 10, _LEAST_MEMORY_BYTES)
+    except (OSError, ValueError):
+        memory = resource.RLIM_INFINITY
+    for kind, most in ((resource.RLIMIT_FSIZE, _LARGEST_FILE_BYTES), (resource.RLIMIT_DATA, memory)):
+        try:
+            hard = resource.getrlimit(kind)[1]
+            if hard != resource.RLIM_INFINITY and (most == resource.RLIM_INFINITY or most > hard):
+                continue
+            resource.setrlimit(kind, (most, most))
+        except (OSError, ValueError):
+            continue
 
 
 def _write_no_core_files() -> None:

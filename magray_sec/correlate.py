@@ -1,7 +1,8 @@
 """Same problem, several tools -> one Finding with witnesses. Idempotent, order-free, loses no witness.
 
 Findings are only ever merged within a domain. What makes two of them one:
-- secrets: the same token of the same file (and commit).
+- secrets: the same token of the same file (and commit); of several commits, and of the tree, the same identity at the
+  same path.
 - dependencies: the same package of the same lock file (of a generated one: asked for by the same line) under an
   advisory id that both sides name; never two RUSTSEC ids.
 - code, workflows: the same canonical rule on the same line by different tools; the n-th of one tool on a line is the
@@ -13,8 +14,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
+from dataclasses import replace
 
 from magray_sec.model.finding import Finding, Package, Witness
+from magray_sec.model.run import Origin
 from magray_sec.model.scale import Domain, Severity
 
 _RANK = {domain: rank for rank, domain in enumerate(Domain)}
@@ -28,7 +31,57 @@ def correlate(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     merged: list[Finding] = []
     for group in groups.values():
         merged.extend(_merge(cluster) for cluster in _split(sorted(group, key=_order)))
+    if any(finding.origin for finding in merged):
+        merged = _with_origins(merged)
     return tuple(sorted(merged, key=_order))
+
+
+def _with_origins(findings: list[Finding]) -> list[Finding]:
+    """The same finding of several commits as one, where it came in first; one that is in the tree too stands there.
+
+    A finding of the tree is one for each place, so equal ones of a file stay as many as there are.
+    """
+    in_tree: dict[tuple[Domain, str, str], list[int]] = defaultdict(list)
+    kept: list[Finding] = []
+    of_commits: dict[tuple[Domain, str, str], list[Finding]] = defaultdict(list)
+    for finding in sorted(findings, key=_order):
+        path = finding.location.path
+        if finding.origin and finding.location.commit:
+            of_commits[finding.domain, path, finding.identity].append(finding)
+            continue
+        for name in sorted(finding.identities):
+            in_tree[finding.domain, path, name].append(len(kept))
+        kept.append(finding)
+    for key, group in sorted(of_commits.items(), key=lambda pair: (pair[0][0].value, *pair[0][1:])):
+        group.sort(key=_age)
+        first = group[0].origin
+        origin = replace(first, is_at_head=any(e.origin.is_at_head for e in group if e.origin)) if first else None
+        places = in_tree.get(key, ())
+        for index in places:
+            known = kept[index].origin
+            # `_merge` takes the tree's words where they are as good; only who saw it, and since when, is added.
+            heard = {_witness_key(entry): entry for found in (*group, kept[index]) for entry in found.witnesses}
+            kept[index] = kept[index].replace(
+                origin=min((entry for entry in (known, origin) if entry), key=_origin_age),
+                witnesses=tuple(heard[name] for name in sorted(heard)),
+            )
+        if not places:
+            same = [entry for entry in group if entry.location.commit == group[0].location.commit]
+            heard = {_witness_key(entry): entry for found in group for entry in found.witnesses}
+            witnesses = tuple(heard[name] for name in sorted(heard))
+            kept += [entry.replace(origin=origin, witnesses=witnesses) for entry in same]
+    return [
+        entry.replace(origin=replace(entry.origin, rank=0)) if entry.origin and entry.origin.rank else entry
+        for entry in kept
+    ]
+
+
+def _age(finding: Finding) -> tuple[object, ...]:
+    return (*(_origin_age(finding.origin) if finding.origin else ()), _order(finding))
+
+
+def _origin_age(origin: Origin) -> tuple[object, ...]:
+    return (origin.rank, origin.date, origin.commit, origin.path)
 
 
 def _place(finding: Finding) -> tuple[object, ...]:
@@ -136,6 +189,7 @@ def _merge(group: list[Finding]) -> Finding:
         package=_merge_packages([entry.package for entry in group if entry.package]) or lead.package,
         witnesses=tuple(witnesses[key] for key in sorted(witnesses)),
         hidden_by=tuple(sorted({reason for entry in group for reason in entry.hidden_by})),
+        origin=min((entry.origin for entry in group if entry.origin), key=_origin_age, default=None),
         line_hash=lead.line_hash or next((entry.line_hash for entry in group if entry.line_hash), None),
     )
 
@@ -143,7 +197,13 @@ def _merge(group: list[Finding]) -> Finding:
 def _merge_packages(packages: list[Package]) -> Package | None:
     return max(
         packages,
-        key=lambda entry: (bool(entry.path), bool(entry.fixed_versions), entry.path, entry.fixed_versions),
+        key=lambda entry: (
+            bool(entry.path),
+            bool(entry.fixed_versions),
+            bool(entry.dependency_kind),
+            entry.path,
+            entry.fixed_versions,
+        ),
         default=None,
     )
 

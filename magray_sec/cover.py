@@ -28,12 +28,15 @@ def cover(inventory: Inventory, runs: Iterable[ToolRun]) -> Covered:
     runs = tuple(runs)
     covering: dict[tuple[str, str], list[str]] = defaultdict(list)
     trouble: dict[tuple[str, str], list[Gap]] = defaultdict(list)
+    absent: dict[tuple[str, str], list[ToolRun]] = defaultdict(list)
     gaps = [*inventory.gaps]
     for run in sorted(runs, key=lambda entry: entry.adapter):
         lost = {_key(gap) for gap in run.gaps if gap.kind is GapKind.ITEM}
         for claim in run.claims:
             if run.outcome.ran and claim.key not in lost:
                 covering[claim.key].append(run.adapter)
+            elif run.outcome in _ABSENT:
+                absent[claim.key].append(run)
             elif not run.is_import and claim.key not in lost:
                 trouble[claim.key].append(_why(run, claim.domain, claim.item))
         for gap in run.gaps:
@@ -50,7 +53,7 @@ def cover(inventory: Inventory, runs: Iterable[ToolRun]) -> Covered:
             by = tuple(covering[key])
             coverage.append(Coverage(domain=domain, item=item.id, covered_by=by, files=item.files))
             if not by:
-                gaps.extend(_unlooked(item, domain, trouble[key]))
+                gaps.extend(_unlooked(item, domain, trouble[key] or _nobody(absent[key], domain, item.id)))
             else:
                 gaps += [gap for gap in trouble[key] if _broke_on_it(gap, runs)]
     present = {domain for item in inventory.items for domain in item.domains}
@@ -68,6 +71,15 @@ def _key(gap: Gap) -> tuple[str, str]:
 def _why(run: ToolRun, domain: Domain, item: str) -> Gap:
     reason = f"{run.adapter} {_WORDS[run.outcome]}: {run.reason}"
     return Gap(kind=GapKind.ITEM, domain=domain, item=item, reason=reason, hint=run.hint, scanner=run.adapter)
+
+
+def _nobody(absent: list[ToolRun], domain: Domain, item: str) -> list[Gap]:
+    """What is said of an item whose scanners were none of them run: one gap, however many there are."""
+    if len(absent) < 2:
+        return [_why(run, domain, item) for run in absent]
+    each = "; ".join(f"{run.adapter} {_WORDS[run.outcome]}: {run.reason}" for run in absent)
+    hint = next((run.hint for run in absent if run.hint), "")
+    return [Gap(kind=GapKind.ITEM, domain=domain, item=item, reason=f"none of its scanners ran: {each}", hint=hint)]
 
 
 def _unlooked(item: Item, domain: Domain, causes: list[Gap]) -> list[Gap]:
@@ -98,6 +110,7 @@ def _named(item: Item) -> str:
     return item.name
 
 
+_ABSENT = (Outcome.MISSING, Outcome.SKIPPED, Outcome.NOT_APPLICABLE)
 _WORDS = {
     Outcome.MISSING: "is missing",
     Outcome.SKIPPED: "was not run",

@@ -19,6 +19,7 @@ _PEM_FOOTER = re.compile(rb"-----END [A-Z0-9 ]{0,60}-----")
 _PEM_BODY = re.compile(rb"(?:\\n|\\r|[\s\"'+,]|[A-Za-z-]+: [^\n]*\n)*([A-Za-z0-9+/=]{8,76})")
 _PEM_MAX = 20_000
 # How much of a line counts as the secret's surroundings, in bytes each way: a minified file is one line.
+_PEM_REACH = 4096
 _CONTEXT = 160
 _MARK = b"\x00"
 _QUOTED = re.compile(rb"\"[^\"]*\"|'[^']*'|`[^`]*`")
@@ -44,10 +45,12 @@ def token_at(data: bytes, start: int, end: int) -> Token:
     A PEM block is one token, its header and body. Else it is the run of bytes between delimiters; a run that is not a
     URL is cut at `=` and `:` (padding stays), and of several parts the last that the span touches is meant.
     """
-    line_start = data.rfind(b"\n", 0, start) + 1
-    line_end = data.find(b"\n", start)
-    line_end = len(data) if line_end < 0 else line_end
-    for header in _PEM_HEADER.finditer(data, max(line_start, start - 4096), max(end, min(line_end, start + 4096))):
+    # No line is read to its ends: it may be 200 MB, with thousands of tokens.
+    low = max(0, start - _PEM_REACH)
+    line_start = max(low, data.rfind(b"\n", low, start) + 1)
+    line_end = data.find(b"\n", start, start + _PEM_REACH)
+    line_end = min(len(data), start + _PEM_REACH) if line_end < 0 else line_end
+    for header in _PEM_HEADER.finditer(data, line_start, max(end, line_end)):
         footer = _PEM_FOOTER.search(data, header.end(), header.end() + _PEM_MAX)
         stop = footer.end() if footer else max(end, header.end())
         if header.start() < end and start < stop:
@@ -114,11 +117,11 @@ def secret(path: str, data: bytes, token: Token) -> str:
 
 def skeleton(data: bytes, token: Token) -> bytes:
     """The token's surroundings on its line: its own place marked, all other values masked, white space folded."""
-    start = max(data.rfind(b"\n", 0, token.start), data.rfind(b"\r", 0, token.start)) + 1
-    stops = [stop for stop in (data.find(b"\n", token.end), data.find(b"\r", token.end)) if stop >= 0]
-    stop = min(stops, default=len(data))
-    before = data[max(start, token.start - _CONTEXT) : token.start].replace(_MARK, b"")
-    after = data[token.end : min(stop, token.end + _CONTEXT)].replace(_MARK, b"")
+    low, high = max(0, token.start - _CONTEXT), token.end + _CONTEXT
+    start = max(low, data.rfind(b"\n", low, token.start) + 1, data.rfind(b"\r", low, token.start) + 1)
+    stops = [stop for stop in (data.find(b"\n", token.end, high), data.find(b"\r", token.end, high)) if stop >= 0]
+    before = data[start : token.start].replace(_MARK, b"")
+    after = data[token.end : min(stops, default=high)].replace(_MARK, b"")
     line = before + _MARK + after
     line = _QUOTED.sub(_masked_quote, line)
     line = _ASSIGNED.sub(_masked, line)

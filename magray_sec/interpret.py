@@ -10,12 +10,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from importlib import metadata
 
-from packaging.specifiers import SpecifierSet
-from packaging.version import InvalidVersion, Version
-
-from magray_sec.model.adapter import Adapter, Interpretation, Metric, ParseError, Said, Stated, StepOutput
+from magray_sec.model.adapter import Adapter, Interpretation, Marked, Metric, ParseError, Said, Stated, StepOutput
 from magray_sec.model.finding import Sighting
 from magray_sec.model.run import Claim, Gap, GapKind, Level, Notification, RawOutput, Skipped, ToolRun
 from magray_sec.model.scale import Outcome
@@ -33,6 +29,7 @@ class _Heard:
     skipped: list[Skipped]
     notifications: list[Notification]
     metrics: dict[str, int]
+    marked: set[str]
 
 
 def interpret(
@@ -42,7 +39,7 @@ def interpret(
     `shorten` takes the machine's own folders out of a text. `is_import`: a report made elsewhere, of which no exit code
     is known."""
     adapter, step = output.step.adapter, output.step
-    heard = _Heard(sightings=[], gaps=list(step.gaps), skipped=[], notifications=[], metrics={})
+    heard = _Heard(sightings=[], gaps=list(step.gaps), skipped=[], notifications=[], metrics={}, marked=set())
     version, trouble, warning = stated_version(adapter, output.version)
     if is_import:
         # Whichever version made it, it is not the one that is installed here.
@@ -86,7 +83,7 @@ def interpret(
         metrics=tuple(sorted(heard.metrics.items())),
         is_import=is_import,
     )
-    return Interpretation(run=run, sightings=tuple(heard.sightings))
+    return Interpretation(run=run, sightings=tuple(heard.sightings), marked=tuple(sorted(heard.marked)))
 
 
 def _one(
@@ -109,15 +106,17 @@ def _one(
             return None
         return Outcome.FAILED, f"preparing it failed ({_exit(raw)}){_stderr(raw)}"
     before = len(heard.sightings)
+    gaps = len(heard.gaps)
     complaint, stated = _listen(raw, parse, heard, is_import=is_import)
     seen = len(heard.sightings) - before
+    is_partial = raw.exit_code in adapter.partial_exits and not complaint and len(heard.gaps) > gaps
     if raw.output_capped:
         return Outcome.FAILED, f"it printed more than the {len(raw.stdout) // 1_000_000} MB that are read"
-    if not is_import and raw.exit_code not in adapter.clean_exits | adapter.finding_exits:
+    if not is_import and not is_partial and raw.exit_code not in adapter.clean_exits | adapter.finding_exits:
         return Outcome.FAILED, f"it ended with {_exit(raw)}{_stderr(raw)}"
     if complaint:
         return Outcome.FAILED, f"{complaint}{_stderr(raw)}"
-    if not is_import and raw.exit_code not in adapter.clean_exits and not seen:
+    if not is_import and not is_partial and raw.exit_code not in adapter.clean_exits and not seen:
         return (
             Outcome.FAILED,
             f"its exit code {raw.exit_code} says that it found something, its output does not",
@@ -154,6 +153,8 @@ def _listen(raw: RawOutput, parse: Parse, heard: _Heard, *, is_import: bool = Fa
                 heard.metrics[entry.name] = heard.metrics.get(entry.name, 0) + entry.value
             case Stated():
                 stated += entry.findings
+            case Marked():
+                heard.marked.add(entry.path)
     return complaint, stated
 
 
@@ -185,6 +186,9 @@ def stated_version(adapter: Adapter, raw: RawOutput | None) -> tuple[str, str, s
         return "", f"it did not say its version within {raw.duration_s:.0f} s", ""
     if raw.exit_code != 0:
         return "", f"asked for its version it ended with {_exit(raw)}{_stderr(raw)}", ""
+    from packaging.specifiers import SpecifierSet  # noqa: PLC0415
+    from packaging.version import InvalidVersion, Version  # noqa: PLC0415
+
     match = _VERSION.search((raw.stdout or raw.stderr).decode("utf-8", "replace"))
     if not match:
         return "", "", "it does not state a version"
@@ -203,8 +207,12 @@ def stated_version(adapter: Adapter, raw: RawOutput | None) -> tuple[str, str, s
 
 def _library_version(adapter: Adapter) -> str:
     """The version of the distribution that an in-process scanner runs the code of; empty where there is none."""
+    if not adapter.library:
+        return ""
+    from importlib import metadata  # noqa: PLC0415
+
     try:
-        return metadata.version(adapter.library) if adapter.library else ""
+        return metadata.version(adapter.library)
     except metadata.PackageNotFoundError:
         return ""
 
@@ -228,8 +236,10 @@ def _exit(raw: RawOutput) -> str:
 
 
 def _stderr(raw: RawOutput) -> str:
-    """What it said on standard error: from its first error on, else its last words."""
-    lines = [line.strip() for line in raw.stderr[-20_000:].decode("utf-8", "replace").splitlines() if line.strip()]
+    """What it said on standard error: from its first error on, else its last words. Lines of JSON are no words."""
+    said = raw.stdout if raw.command.reports_on_stderr else raw.stderr
+    lines = [line.strip() for line in said[-20_000:].decode("utf-8", "replace").splitlines()]
+    lines = [line for line in lines if line and not line.startswith("{")]
     first = next((index for index, line in enumerate(lines) if _ERROR.match(line)), None)
     told = lines[-_STDERR_LINES:] if first is None else lines[first : first + _STDERR_LINES]
     return f": {' / '.join(told)[:600]}" if told else ""

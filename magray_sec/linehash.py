@@ -7,16 +7,22 @@ by how many lines have had that hash so far. It survives moved and re-indented l
 
 from __future__ import annotations
 
+import re
 from array import array
 from collections.abc import Iterable, Iterator
-from itertools import count, islice
+from itertools import accumulate, count, islice
 
 _WINDOW = 100
 _BASE = 37
 # Lines are hashed this many at a time: as one number with a lane of 128 bits a line, which Python multiplies at the
 # speed of C. More at a time gains nothing and costs memory.
 _LANES = 512
+_SMALL = 1 << 16
+# So many windows are looked for one by one, which is faster than to hash every line before them.
+_FEW = 16
+_LINE_BREAK = re.compile(rb"\r\n|\r|\n")
 _END_OF_FILE = "\uffff"
+_FILLING = "\0" * _WINDOW
 
 
 def line_hash(data: bytes, lines: Iterable[int]) -> dict[int, str]:
@@ -24,12 +30,49 @@ def line_hash(data: bytes, lines: Iterable[int]) -> dict[int, str]:
     wanted = frozenset(lines)
     if not wanted:
         return {}
-    return dict(_hashed(data, wanted, max(wanted)))
+    last = max(wanted)
+    known = _up_to(data, last)
+    return dict(_found(known, wanted) if len(wanted) <= _FEW else _hashed(known, wanted, last))
 
 
 def line_hashes(data: bytes) -> dict[int, str]:
     """The hashes of all lines (from 1) of a file with these bytes."""
     return dict(_hashed(data, None, None))
+
+
+def _up_to(data: bytes, last: int) -> bytes:
+    """The part of a file that the hashes of its lines up to `last` depend on: not all of a line of 200 MB."""
+    if len(data) <= _SMALL:
+        return data
+    start, size = 0, _SMALL
+    for found in islice(_LINE_BREAK.finditer(data), last - 1):
+        start = found.end()
+    while start + size < len(data) and len(_kept(data[start : start + size])) <= 2 * _WINDOW:
+        size *= 4
+    return data[: start + size]
+
+
+def _found(data: bytes, wanted: frozenset[int]) -> Iterator[tuple[int, str]]:
+    """As `_hashed`, for few lines: equal windows are found by searching, not by the hash of each line. (Of unequal ones
+    with the same hash there is one pair in 2**64.)
+    """
+    # Each window stands behind a line feed, and the last ones are full.
+    text = f"\n{_kept(data)}{_FILLING}"
+    last = max(wanted)
+    lengths = [len(line) + 1 for line in text.split("\n", last + 1)[: last + 1]]
+    ends = list(accumulate(lengths[:-1]))
+    places: dict[str, list[tuple[int, int]]] = {}
+    for number in sorted(number for number in wanted if 1 <= number <= len(ends)):
+        place = ends[number - 1] - 1
+        places.setdefault(text[place : place + 1 + _WINDOW], []).append((place, number))
+    values = _polynomials([window[1:] for window in places])
+    for (window, same), value in zip(places.items(), values, strict=True):
+        at, times = -1, 0
+        for place, number in same:
+            while at < place:
+                at = text.find(window, at + 1)
+                times += 1
+            yield number, f"{value:x}:{times}"
 
 
 def _hashed(data: bytes, wanted: frozenset[int] | None, last: int | None) -> Iterator[tuple[int, str]]:
@@ -52,8 +95,8 @@ def _kept(data: bytes) -> str:
     text = data.decode("utf-8", "replace")
     # The order matters: a carriage return and a line feed with a blank between them are two line breaks.
     text = text.replace("\r\n", "\n").replace("\r", "\n").replace(" ", "").replace("\t", "")
-    if not text.isascii() and max(text) > _END_OF_FILE:
-        text = "".join(map(chr, array("H", text.encode("utf-16", "surrogatepass"))[1:]))
+    if not text.isascii() and len(units := text.encode("utf-16", "surrogatepass")) > 2 * len(text) + 2:
+        text = "".join(map(chr, array("H", units)[1:]))
     return text + _END_OF_FILE
 
 

@@ -12,8 +12,10 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from itertools import accumulate
 
 from magray_sec import identity
+from magray_sec.allowance import Allowance, allowances
 from magray_sec.linehash import line_hash
 from magray_sec.model.adapter import Adapter, Interpretation
 from magray_sec.model.finding import Finding, Location, Package, Place, Region, Rule, Sighting, Witness
@@ -27,6 +29,15 @@ _CREDENTIAL_CWE = frozenset({"CWE-798", "CWE-259", "CWE-321", "CWE-522"})
 # A shorter value is no secret worth hiding everywhere: it would black out words.
 _SHORTEST_HIDDEN = 6
 _MOST_LITERALS = 64
+# Nor is it looked for on other lines than its own.
+_SHORTEST_MOVED = 12
+
+
+Hide = Callable[[str], str]
+"""Takes every secret of the scan out of a text."""
+
+
+_PIECE = 1 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +46,13 @@ class Normalized:
 
     runs: tuple[ToolRun, ...]
     findings: tuple[Finding, ...]
+    allowances: Mapping[tuple[str, str], tuple[Allowance, ...]]
+    """(path, commit; empty: the file as it is) -> the comments that are to allow something, of every file with a
+    finding that could be read, as they are written."""
+    marked: tuple[str, ...]
+    """The paths of all files in which scanners saw such comments, sorted."""
+    hide: Hide
+    """Takes every secret of the scan out of a text."""
 
 
 def normalize(
@@ -47,20 +65,30 @@ def normalize(
     """Findings out of what the tools saw. `anchor`: the file that a sighting without a place is attached to."""
     interpretations = tuple(interpretations)
     known = frozenset(file.path for file in source.files())
-    by_path: dict[str, list[tuple[ToolRun, Sighting]]] = defaultdict(list)
+    by_path: dict[tuple[str, str], list[tuple[ToolRun, Sighting]]] = defaultdict(list)
     for interpretation in interpretations:
         for sighting in interpretation.sightings:
             path = _relative(sighting.place.path, source.root, known) if sighting.place else anchor
-            by_path[path].append((interpretation.run, sighting))
+            if sighting.place and sighting.place.commit and not sighting.place.blob:
+                # A scanner that is told of a commit and a path alone; where the repository is at hand, that is enough.
+                found_at = source.blob_at(sighting.place.commit, path)
+                sighting = replace(sighting, place=replace(sighting.place, blob=found_at))  # noqa: PLW2901
+            blob = sighting.place.blob if sighting.place else ""
+            by_path[path, blob].append((interpretation.run, sighting))
     placed: list[_Placed] = []
     hidden: set[str] = set()
-    for path in sorted(by_path):
-        text, raw = _Text.read(source, path)
-        for run, sighting in by_path[path]:
+    comments: dict[tuple[str, str], tuple[Allowance, ...]] = {}
+    for path, blob in sorted(by_path):
+        text, raw = _Text.read(source, path, blob)
+        for run, sighting in by_path[path, blob]:
             placed.append(_place(run, sighting, path, text, hidden, adapters[run.adapter].canonical))
-        first = len(placed) - len(by_path[path])
+        first = len(placed) - len(by_path[path, blob])
         lines = {entry.location.line for entry in placed[first:] if not entry.location.commit}
         hashes = line_hash(raw, lines) if raw is not None else {}
+        if text.data is not None:
+            written = allowances(text.data)
+            commits = {entry.location.commit or "" for entry in placed[first:]} if blob else {""}
+            comments.update(((path, commit), written) for commit in sorted(commits))
         for index in range(first, len(placed)):
             location = placed[index].location
             found = None if location.commit else hashes.get(location.line)
@@ -72,7 +100,11 @@ def normalize(
     cleaned = {key: _clean_rule(rule, hide) for key, rule in rules.items()}
     findings = tuple(_finding(entry, cleaned[entry.rule.id], hide) for entry in placed)
     return Normalized(
-        runs=tuple(_clean_run(interpretation.run, hide) for interpretation in interpretations), findings=findings
+        runs=tuple(_clean_run(interpretation.run, hide) for interpretation in interpretations),
+        findings=findings,
+        allowances=comments,
+        marked=tuple(sorted({path for interpretation in interpretations for path in interpretation.marked})),
+        hide=hide,
     )
 
 
@@ -89,18 +121,56 @@ class _Placed:
     line_hash: str | None = None
 
 
+def settle(interpretation: Interpretation, source: Source) -> Interpretation | None:
+    """The same, with every secret's raw value replaced by its place in a file; nothing that was said is left in memory
+    alone. None where a value does not stand where its scanner saw it. The values themselves are not touched.
+    """
+    known = frozenset(file.path for file in source.files())
+    texts: dict[str, _Text] = {}
+    sightings = []
+    for sighting in interpretation.sightings:
+        place = sighting.place
+        if sighting.secret is None:
+            sightings.append(sighting)
+            continue
+        if place is None or place.blob or place.commit:
+            return None
+        path = _relative(place.path, source.root, known)
+        text = texts.get(path)
+        if text is None:
+            text = texts[path] = _Text.read(source, path, "")[0]
+        span = _span(sighting, text)
+        value = sighting.secret.use(bytes)
+        if span is None or not value or (found := _find(text, span, value)) is None:
+            return None
+        sightings.append(replace(sighting, secret=None, place=Place(path=place.path, span=(found, found + len(value)))))
+    return replace(interpretation, sightings=tuple(sightings))
+
+
+def _find(text: _Text, span: tuple[int, int], value: bytes) -> int | None:
+    """Where a value stands in a file, on the lines of a span; None where it does not."""
+    start, end = span
+    data = text.data or b""
+    found = data.find(value, start)
+    if found < 0 or text.line_of(found) > text.line_of(end - 1):
+        found = data.find(value, text.starts[text.line_of(start) - 1], end + len(value))
+    return found if found >= 0 else None
+
+
 class _Text:
     """A file's bytes with its lines found once. `data` is None where the file cannot be read."""
 
     def __init__(self, data: bytes | None) -> None:
         self.data = data
         self._starts: list[int] | None = None
+        self._counted = (0, 0, 0)
+        """The start of a line, an offset on it, and the UTF-16 units between them."""
 
     @staticmethod
-    def read(source: Source, path: str) -> tuple[_Text, bytes | None]:
-        """The file as text (UTF-16 as UTF-8, as scanners count), and its bytes as they are, as GitHub counts."""
+    def read(source: Source, path: str, blob: str = "") -> tuple[_Text, bytes | None]:
+        """The file, or the git object: as text (UTF-16 as UTF-8, as scanners count), and as it is, as GitHub counts."""
         try:
-            raw = source.read(path)
+            raw = source.read_blob(blob) if blob else source.read(path)
         except (OSError, ValueError):
             # The scanner saw it, we cannot: the finding stays, without region columns and line hash.
             return _Text(None), None
@@ -112,7 +182,10 @@ class _Text:
         """The byte offset of each line's first byte."""
         if self._starts is None:
             data = self.data or b""
-            self._starts = [0, *(match.end() for match in re.finditer(rb"\r\n|\r|\n", data))]
+            if b"\r" in data:
+                self._starts = [0, *(match.end() for match in re.finditer(rb"\r\n|\r|\n", data))]
+            else:
+                self._starts = [0, *accumulate(len(line) + 1 for line in data.split(b"\n")[:-1])]
         return self._starts
 
     def line_of(self, offset: int) -> int:
@@ -128,8 +201,22 @@ class _Text:
 
     def column(self, offset: int) -> int:
         """The column (from 1, UTF-16 units) of a byte offset on its line."""
-        start = self.starts[self.line_of(offset) - 1]
-        return _utf16(self.data[start:offset] if self.data else b"") + 1
+        start, data = self.starts[self.line_of(offset) - 1], self.data or b""
+        line, at, units = self._counted
+        if line != start or at > offset:
+            at, units = start, 0
+        # On from where it was counted last, piece by piece: a line may be 200 MB and hold thousands of findings.
+        while at < offset:
+            piece = min(offset, at + _PIECE, len(data))
+            # No piece ends within a character.
+            while at < piece < len(data) and piece < offset and data[piece - 1] >= 0x80:
+                piece -= 1
+            piece = piece if at < piece else offset
+            units += _utf16(data[at:piece])
+            at = piece
+        if at == start or at > len(data) or data[at - 1] < 0x80:
+            self._counted = (start, at, units)
+        return units + 1
 
     def region(self, start: int, end: int) -> Region:
         """The region of a stretch of bytes, `end` exclusive."""
@@ -164,7 +251,7 @@ def _place(
 ) -> _Placed:
     tool = sighting.tool or run.adapter
     commit = sighting.place.commit if sighting.place else None
-    if commit:
+    if commit and not (sighting.place and sighting.place.blob):
         # The file as it was then, not as it is: its lines are not these.
         text = _Text(None)
     span = _span(sighting, text)
@@ -230,10 +317,12 @@ def _open(
     if not value and sighting.place and sighting.place.span is None and sighting.place.start_column is None:
         start, end = identity.likeliest(text.data, start, end)
     if value:
-        found = text.data.find(value, start)
-        if found < 0 or text.line_of(found) > text.line_of(end - 1):
-            found = text.data.find(value, text.starts[text.line_of(start) - 1], end + len(value))
-        if found < 0:
+        found = _find(text, span, value)
+        if found is None and sighting.place and sighting.place.commit and len(value) >= _SHORTEST_MOVED:
+            # Programs that look at changes count lines in their own way where a text is no UTF-8, or has old line ends.
+            whole = text.data.find(value)
+            found = whole if whole >= 0 else None
+        if found is None:
             return identity.secret_elsewhere(path, rule.id, value), Region(start_line=text.line_of(start))
         start, end = found, found + len(value)
     _hide(text.data[start:end], hidden)
@@ -316,9 +405,6 @@ def _utf16(raw: bytes) -> int:
     return len(text) + sum(1 for character in text if ord(character) > 0xFFFF) if not raw.isascii() else len(raw)
 
 
-Hide = Callable[[str], str]
-
-
 def _filter(hidden: set[str]) -> Hide:
     """A function that takes every secret of the scan out of a text; linear in the text for many secrets too."""
     values = sorted(hidden, key=lambda value: (-len(value), value))
@@ -396,6 +482,7 @@ def _finding(entry: _Placed, rule: Rule, hide: Hide) -> Finding:
             ),
         ),
         hidden_by=(clean(hide(sighting.hidden_by), limit=300),) if sighting.hidden_by else (),
+        origin=sighting.origin,
     )
 
 

@@ -7,11 +7,13 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
-from magray_sec import __version__, runner, worker
+from magray_sec import __version__, worker
+from magray_sec.allow import Known, allow
 from magray_sec.correlate import correlate
 from magray_sec.cover import cover
-from magray_sec.discover import discover
+from magray_sec.errors import MagraySecError
 from magray_sec.interpret import Parse, interpret
 from magray_sec.linehash import line_hash
 from magray_sec.model.adapter import Adapter, Interpretation, Step, StepOutput
@@ -28,19 +30,26 @@ from magray_sec.model.run import (
     Notification,
     RawOutput,
     ScanContext,
+    Scope,
+    ScopeKind,
     Source,
     Target,
+    ToolRun,
 )
-from magray_sec.model.scale import Domain, Verdict
+from magray_sec.model.scale import Domain, Outcome, Verdict
 from magray_sec.normalize import clean_gap, clean_notification, normalize
 from magray_sec.plan import make_plan
 from magray_sec.policy.baseline import Compared, compare
 from magray_sec.policy.judge import judge
 from magray_sec.policy.types import Policy
 from magray_sec.report import scope
-from magray_sec.source import TreeSource
+from magray_sec.scopes import Scene, Wanted, look
 
-OnEvent = Callable[[runner.Event], None]
+if TYPE_CHECKING:  # a scan of a few commits starts no process
+    from magray_sec.runner import Event
+
+_FEW_FILES = 2000
+_FEW_BYTES = 16_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,30 +82,58 @@ class ScanRequest:
     notifications: tuple[Notification, ...] = ()
     """What the caller has to say of its settings."""
     is_whole: bool = True
+    wanted: Wanted = Wanted()
+    """What the scan is of. Of a part of the target, `adapters` are those that can look at one."""
+    whole_only: tuple[str, ...] = ()
+    """The ids of the adapters that cannot look at the part, where it is one."""
 
 
-def scan(request: ScanRequest, *, on_event: OnEvent | None = None) -> ScanReport:
+def scan(request: ScanRequest, *, on_event: Callable[[Event], None] | None = None) -> ScanReport:
     """All that a scan of the target says. UsageError where the target cannot be scanned at all."""
     began = time.monotonic()
-    target, inventory = discover(request.path, request.context.limits)
+    scene = look(request.path, request.context.limits, request.wanted)
+    if scene.scope.is_part:
+        scene = _claimed_alone(scene, request)
+    target, inventory, source = scene.target, scene.inventory, scene.source
     context, said = _with_database(request, inventory)
-    source = TreeSource(target.root, inventory.files)
 
     def work(adapter: Adapter, claims: tuple[Claim, ...]) -> Command:
         return worker.command(adapter, claims, source, context)
 
     plan = make_plan(target, inventory, request.adapters, context, worker=work, deselected=request.deselected)
-    outputs = runner.execute(plan.steps, context, target_root=target.root, on_event=on_event)
     shorten = _shortener(target.root, context)
-    interpretations = [interpret(output, _parse(output.step), shorten=shorten) for output in outputs]
+    if _is_small(scene):
+        outputs = tuple(_inspected(step, source, context) for step in plan.steps)
+        interpretations = [interpret(output, _parse(output.step), shorten=shorten) for output in outputs]
+        learnt = None
+    else:
+        # Whoever looks at a small part does not wait for what starts processes to be imported.
+        from magray_sec.learn import learn  # noqa: PLC0415
+
+        learnt = learn(plan, scene, context, shorten=shorten, on_event=on_event)
+        interpretations = list(learnt.interpretations)
+        inventory = replace(inventory, gaps=(*inventory.gaps, *learnt.gaps))
+        said = (*said, *learnt.notifications)
     interpretations += [_read(entry, target, inventory, source, context, shorten) for entry in request.imports]
     anchor = _anchor(inventory)
     normalized = normalize(interpretations, source, {entry.id: entry for entry in request.adapters}, anchor=anchor)
+    if learnt:
+        learnt.remember(normalized.hide)
     findings = correlate(normalized.findings)
     compared = compare(findings, request.baseline) if request.baseline is not None else None
     findings = compared.findings if compared else findings
-    runs = tuple(sorted((*normalized.runs, *plan.skips), key=lambda run: run.adapter))
+    skips = (*plan.skips, *_whole_only(request, scene.scope))
+    runs = tuple(sorted((*normalized.runs, *skips), key=lambda run: run.adapter))
     covered = cover(inventory, runs)
+    allowed = allow(
+        findings,
+        normalized.allowances,
+        source,
+        Known(adapters=request.adapters, packs=context.packs, cache=context.cache, runs=runs),
+        marked=normalized.marked,
+        hide=normalized.hide,
+        is_part=scene.scope.is_part,
+    )
     decision = judge(
         findings=findings,
         gaps=tuple(clean_gap(gap) for gap in covered.gaps),
@@ -106,8 +143,13 @@ def scan(request: ScanRequest, *, on_event: OnEvent | None = None) -> ScanReport
         policy=request.policy,
         today=context.today,
         branch=target.branch,
+        allowed=allowed,
     )
     findings, decision, note = _without_permitted(findings, decision)
+    if scene.scope.is_part:
+        # What a part does not hold is not looked at: no domain is satisfied by its absence.
+        decision = replace(decision, not_applicable=())
+    comments = allowed.warnings if request.policy.inline_allow == "honour" else ()
     report = ScanReport(
         tool_version=__version__,
         target=target,
@@ -120,15 +162,82 @@ def scan(request: ScanRequest, *, on_event: OnEvent | None = None) -> ScanReport
         decision=decision,
         skipped=inventory.skipped,
         notifications=tuple(
-            clean_notification(entry) for entry in (*request.notifications, *said, *inventory.notifications, *note)
+            clean_notification(entry)
+            for entry in (*request.notifications, *said, *inventory.notifications, *note, *comments)
         ),
         database=context.database,
         baseline=_baseline(request, compared),
         options=request.options,
-        is_whole=request.is_whole,
+        is_whole=request.is_whole and not scene.scope.is_part,
+        scope=scene.scope,
         anchor=anchor,
     )
     return replace(report, line_hashes=tuple(_first_lines(scope.anchors(report), source)))
+
+
+def _claimed_alone(scene: Scene, request: ScanRequest) -> Scene:
+    """The part of a target without what nobody looks at in parts, which is said, and with what that leaves out.
+
+    The text itself stays: if nobody looked at it, the scan would be none.
+    """
+    adapters = [entry for entry in request.adapters if entry.id not in request.deselected]
+    claimed = {claim.item for adapter in adapters for claim in adapter.claims(scene.inventory)}
+    kept = tuple(i for i in scene.inventory.items if i.id in claimed or i.kind is ItemKind.TREE)
+    notes = tuple(
+        Notification(
+            level=Level.NOTE,
+            message=f"{item.name} code is in it, and no rule for it looked at it: scan the whole tree",
+        )
+        for item in scene.inventory.items
+        if item not in kept
+    )
+    able = {domain for adapter in adapters for domain in adapter.domains}
+    inventory = replace(scene.inventory, items=kept, notifications=(*scene.inventory.notifications, *notes))
+    unlooked = tuple(domain for domain in Domain if domain not in able)
+    return replace(scene, inventory=inventory, scope=replace(scene.scope, unlooked=unlooked))
+
+
+def _whole_only(request: ScanRequest, scope: Scope) -> Iterator[ToolRun]:
+    """The scanners that cannot look at a part, where the scan is of one."""
+    for name in request.whole_only:
+        reason = request.deselected.get(name) or f"it looks at whole trees; this scan is of {scope.label}"
+        yield ToolRun(adapter=name, domains=(), outcome=Outcome.SKIPPED, reason=reason)
+
+
+def _is_small(scene: Scene) -> bool:
+    """Whether a part is looked at in this process, since starting another would take longer than looking.
+
+    A crash of native code ends this process too, and never with an exit code of ours. Standard input always is: what
+    is not on disk is not put there.
+    """
+    if not scene.scope.is_part:
+        return False
+    if scene.scope.kind is ScopeKind.STDIN:
+        return True
+    return len(scene.inventory.files) <= _FEW_FILES and sum(file.size for file in scene.inventory.files) <= _FEW_BYTES
+
+
+def _inspected(step: Step, source: Source, context: ScanContext) -> StepOutput:
+    """What an in-process scanner says here, as it would say it in a process of its own."""
+    (command,) = step.commands
+    began = time.monotonic()
+    inspect = step.adapter.inspect
+    assert inspect is not None  # noqa: S101 - only such a one looks at parts, see the contract test
+    lines: list[str] = []
+    error, code = b"", 0
+    try:
+        lines += worker.frames(inspect(source, step.claims, context))
+    except MagraySecError as raised:
+        error, code = f"{raised}{'; ' if raised.hint else ''}{raised.hint}".encode(), 1
+    duration_s = time.monotonic() - began
+    raw = RawOutput(
+        command=command,
+        exit_code=code,
+        stdout="".join(f"{line}\n" for line in lines).encode("ascii"),
+        stderr=error,
+        duration_s=duration_s,
+    )
+    return StepOutput(step=step, version=None, outputs=(raw,), started=context.started, duration_s=duration_s)
 
 
 def _without_permitted(
@@ -155,7 +264,9 @@ def _baseline(request: ScanRequest, compared: Compared | None) -> Baseline | Non
     if compared is None or request.baseline is None:
         return None
     known = sum(entry.count for entry in request.baseline)
-    return Baseline(file=request.baseline_file, known=known, gone=compared.gone)
+    # Of a part nobody knows what is gone from the rest.
+    gone = () if request.wanted.is_part else compared.gone
+    return Baseline(file=request.baseline_file, known=known, gone=gone)
 
 
 def _first_lines(paths: tuple[str, ...], source: Source) -> Iterator[tuple[str, str]]:

@@ -33,28 +33,7 @@ from magray_sec import _reaper
 from magray_sec.model.adapter import Step, StepOutput
 from magray_sec.model.run import Claim, Command, Farm, RawOutput, ScanContext
 from magray_sec.source import is_within
-
-PASSED_ON: tuple[str, ...] = (
-    "HTTP_PROXY",
-    "HTTPS_PROXY",
-    "ALL_PROXY",
-    "NO_PROXY",
-    "http_proxy",
-    "https_proxy",
-    "all_proxy",
-    "no_proxy",
-    "SSL_CERT_FILE",
-    "SSL_CERT_DIR",
-    "CARGO_HTTP_CAINFO",
-    "CURL_CA_BUNDLE",
-    "GIT_SSL_CAINFO",
-    "NODE_EXTRA_CA_CERTS",
-    "REQUESTS_CA_BUNDLE",
-    "RUSTUP_HOME",
-)
-"""The variables of `ScanContext.environment` that every scanner gets as they are; all others stay behind."""
-PASSED_ON_PATHS: tuple[str, ...] = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
-"""Those that list folders: only the folders that exist, are absolute and lie outside the target are passed on."""
+from magray_sec.toolbox import PASSED_ON, PASSED_ON_PATHS
 
 _FIXED: Mapping[str, str] = {
     "CARGO_TERM_COLOR": "never",
@@ -112,9 +91,14 @@ def execute(
     context: ScanContext,
     *,
     target_root: str,
+    expected: Mapping[str, float] = {},
     on_event: Callable[[Event], None] | None = None,
 ) -> tuple[StepOutput, ...]:
-    """Run the steps, at most `context.jobs` at once, and return what each left behind, in the order given.
+    """Run the steps, as many at once as keep `context.jobs` processors busy, and return what each left behind, in the
+    order given.
+
+    They begin in the order of how long each is expected to take (adapter id -> seconds), the longest first, and before
+    them those of which nothing is known: what ends last should not be what began last.
 
     A step asks its tool for its version first (20 s), then runs its commands one after the other. A version probe, or
     a preparation that must not fail, that does not end with 0 ends the step. `on_event` is called in the caller's
@@ -124,7 +108,7 @@ def execute(
     if not steps:
         return ()
     said: queue.SimpleQueue[Event | _Ended] = queue.SimpleQueue()
-    waiting = _Places(len(steps))
+    waiting = _Places(steps, max(context.jobs, 1), expected)
     outputs: dict[int, StepOutput] = {}
     environment = _shared_environment(context.environment, target_root)
     with _Reaper(environment) as reaper:
@@ -135,9 +119,10 @@ def execute(
         def work() -> None:
             error: BaseException | None = None
             try:
-                for place in waiting:
+                while (place := waiting.take()) is not None:
                     said.put(Event(adapter=steps[place].adapter.id, kind="started"))
                     outputs[place] = run.step(steps[place], place)
+                    waiting.done(place)
                     said.put(_finished(outputs[place]))
             except BaseException as raised:  # noqa: BLE001 - an error of our own, raised again in the caller's thread
                 error = raised
@@ -170,22 +155,37 @@ def _follow(said: queue.SimpleQueue[Event | _Ended], workers: int, on_event: Cal
 
 
 class _Places:
-    """The places of the steps that nobody runs yet, in order; several threads take from it."""
+    """The places of the steps that nobody runs yet; several threads take from it."""
 
-    def __init__(self, count: int) -> None:
-        self._left: queue.SimpleQueue[int] = queue.SimpleQueue()
-        for place in range(count):
-            self._left.put(place)
+    def __init__(self, steps: tuple[Step, ...], cores: int, expected: Mapping[str, float]) -> None:
+        self._cores = [min(step.adapter.cores or cores, cores) for step in steps]
+        self._free = cores
+        self._left = sorted(range(len(steps)), key=lambda place: -expected.get(steps[place].adapter.id, float("inf")))
+        self._changed = threading.Condition()
 
-    def __iter__(self) -> Iterator[int]:
-        with contextlib.suppress(queue.Empty):
-            while True:
-                yield self._left.get_nowait()
+    def take(self) -> int | None:
+        """The next step that there are processors for; waits until there are. None at the end."""
+        with self._changed:
+            while self._left:
+                place = next((place for place in self._left if self._cores[place] <= self._free), None)
+                if place is not None:
+                    self._left.remove(place)
+                    self._free -= self._cores[place]
+                    return place
+                self._changed.wait()
+        return None
+
+    def done(self, place: int) -> None:
+        """Give a step's processors back."""
+        with self._changed:
+            self._free += self._cores[place]
+            self._changed.notify_all()
 
     def clear(self) -> None:
         """Leave none."""
-        for _ in self:
-            pass
+        with self._changed:
+            self._left.clear()
+            self._changed.notify_all()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -312,10 +312,11 @@ class _Run:
             exit_code=None if conversation.timed_out or is_capped else conversation.exit_code,
             stdout=stdout,
             stderr=conversation.stderr,
-            inputs=dict(self._inputs(command)),
+            inputs=self._inputs(command),
             timed_out=conversation.timed_out,
             output_capped=is_capped,
             duration_s=time.monotonic() - began,
+            is_confined=None if command.network else conversation.is_confined,
         )
 
     def _talk(self, command: Command, step: Step, folder: str, trouble: str) -> _Conversation:
@@ -331,12 +332,21 @@ class _Run:
             stdin=command.stdin,
             cap_bytes=self.context.output_cap_bytes,
             keep_stdout=command.output_file is None,
+            merge=command.reports_on_stderr,
         )
-        self.reaper.start(argv, environment, os.path.join(folder, "cwd"), conversation)
+        protected = b"" if command.network else self._protected()
+        self.reaper.start(argv, environment, os.path.join(folder, "cwd"), conversation, protected=protected)
         conversation.run(self.context.timeout_s if command.timeout_s is None else command.timeout_s)
         if conversation.start_errno is not None:
             raise _CannotStartError(_spawn_reason(argv[0], conversation.start_errno))
         return conversation
+
+    def _protected(self) -> bytes:
+        """The target, which no scanner may write to; but not where the scan's own folders lie in it."""
+        places = (self.context.work, self.context.cache or self.context.work)
+        if any(_is_inside(place, self.target_root) for place in places):
+            return _reaper.NETWORK_ALONE
+        return os.fsencode(self.target_root)
 
     def _environment(self, command: Command, folder: str) -> dict[str, str]:
         private = {name: os.path.join(folder, below) for name, below in _PRIVATE.items()}
@@ -374,7 +384,7 @@ class _Run:
     def _plant(self, farm: Farm) -> None:
         if not _is_inside(farm.at, self.context.work):
             raise _CannotStartError("its farm of links would lie outside the scan's work folder")
-        if not os.path.isabs(farm.source):
+        if farm.source and not os.path.isabs(farm.source):
             raise _CannotStartError("its farm of links is of a relative path")
         try:
             source, place = farm.source, farm.at
@@ -383,10 +393,22 @@ class _Run:
                 raise _CannotStartError("its farm of links would leave the folder it is of")
             for name in [*inner, ""]:
                 os.makedirs(place, mode=0o700)
-                self._plant_links(source, place, farm.leave_out | {name}, farm.copied)
+                if farm.source:
+                    self._plant_links(source, place, farm.leave_out | {name}, farm.copied)
                 source, place = os.path.join(source, name), os.path.join(place, name)
+            for name, data in farm.files:
+                self._write(farm.at, name, data)
         except OSError as error:
             raise _CannotStartError(f"its farm of links cannot be made ({_reason(error)})") from error
+
+    def _write(self, folder: str, name: str, data: bytes) -> None:
+        """Write a file of ours into a farm; never through a link of it."""
+        path = os.path.join(folder, name)
+        os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+        if not _is_inside(os.path.dirname(path), self.context.work):
+            raise _CannotStartError("a file of ours would be written outside the scan's work folder")
+        with open(path, "xb") as file:
+            file.write(data)
 
     def _plant_links(self, source: str, place: str, leave_out: frozenset[str], copied: frozenset[str]) -> None:
         with os.scandir(source) as entries:
@@ -400,11 +422,16 @@ class _Run:
                 else:
                     os.symlink(entry.path, os.path.join(place, entry.name))
 
-    def _inputs(self, command: Command) -> Iterator[tuple[str, bytes]]:
-        for path in command.inputs:
-            found = _read_regular(path, _INPUT_CAP_BYTES, follow=True) if self._may_read(path) else None
-            if found is not None and not found[1]:
-                yield path, found[0]
+    def _inputs(self, command: Command) -> Mapping[str, bytes]:
+        """What a tool made is read now, before a later command writes over it; a file of the target, which none may
+        write to, when it is asked for: a report may speak of any of a thousand."""
+        later = frozenset(path for path in command.inputs if is_within(path, self.target_root))
+        read = ((path, self._input(path)) for path in command.inputs if path not in later)
+        return _Inputs(now={path: data for path, data in read if data is not None}, later=later, read=self._input)
+
+    def _input(self, path: str) -> bytes | None:
+        found = _read_regular(path, _INPUT_CAP_BYTES, follow=True) if self._may_read(path) else None
+        return None if found is None or found[1] else found[0]
 
     def _may_read(self, path: str) -> bool:
         """Not where a link of the target, or one that a tool made in the work folder, leads out of both."""
@@ -412,6 +439,30 @@ class _Run:
         if any(is_within(os.path.abspath(path), folder) for folder in folders):
             return any(_is_inside(path, folder) for folder in folders)
         return True
+
+
+class _Inputs(Mapping[str, bytes]):
+    """The files that a command's parser needs; one that cannot be read is absent."""
+
+    def __init__(self, *, now: Mapping[str, bytes], later: frozenset[str], read: Callable[[str], bytes | None]) -> None:
+        self._now = now
+        self._later = later
+        self._read = read
+
+    def __getitem__(self, path: str) -> bytes:
+        if path not in self._later:
+            return self._now[path]
+        data = self._read(path)
+        if data is None:
+            raise KeyError(path)
+        return data
+
+    def __iter__(self) -> Iterator[str]:
+        yield from self._now
+        yield from (path for path in sorted(self._later) if path in self)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
 
 
 class _Reaper:
@@ -466,10 +517,16 @@ class _Reaper:
                 self._process.wait()
 
     def start(
-        self, argv: tuple[str, ...], environment: Mapping[str, str], folder: str, conversation: _Conversation
+        self,
+        argv: tuple[str, ...],
+        environment: Mapping[str, str],
+        folder: str,
+        conversation: _Conversation,
+        *,
+        protected: bytes,
     ) -> None:
-        """Have a command started; whether it could be is heard in the conversation. _CannotStartError where nobody
-        can be asked to.
+        """Have a command started; whether it could be is heard in the conversation. `protected` as in `_reaper.pack`.
+        _CannotStartError where nobody can be asked to.
         """
         if self._trouble:
             raise _CannotStartError(self._trouble)
@@ -480,6 +537,7 @@ class _Reaper:
                 os.fsencode(folder),
                 tuple(os.fsencode(word) for word in argv),
                 tuple(os.fsencode(f"{name}={value}") for name, value in environment.items()),
+                protected=protected,
             )
         except ValueError as error:  # a NUL byte, or a lone surrogate that stands for no byte
             raise _CannotStartError("its command line holds a character that none can") from error
@@ -508,15 +566,18 @@ def _above_standard(control: socket.socket) -> Iterator[int]:
 class _Conversation:
     """The host's ends of a command's pipes, and what has come through them."""
 
-    def __init__(self, *, stdin: bytes, cap_bytes: int, keep_stdout: bool) -> None:
+    def __init__(self, *, stdin: bytes, cap_bytes: int, keep_stdout: bool, merge: bool = False) -> None:
         self.timed_out = False
         self.is_capped = False
+        self.is_confined = False
+        """It had no network, and could not write to the target."""
         self.exit_code: int | None = None
         """None where it was killed, or nothing is known."""
         self.start_errno: int | None = None
         """Why it could not be started; 0: whoever watches over it is gone."""
         self._cap_bytes = cap_bytes
         self._keep_stdout = keep_stdout
+        self._merge = merge
         self._unsaid = memoryview(stdin)
         self._stdout = io.BytesIO()  # unlike a list of parts, it gives its bytes away without a second copy
         self._stdout_bytes = 0
@@ -550,7 +611,7 @@ class _Conversation:
             self._err, err = os.pipe()
             ours.callback(os.close, self._err)
             theirs.callback(os.close, err)
-            yield [leash, answer, taken, out, err]
+            yield [leash, answer, taken, out, out if self._merge else err]
             self._ours = ours.pop_all()
 
     def _let_go(self) -> None:
@@ -572,7 +633,7 @@ class _Conversation:
 
     @property
     def stderr(self) -> bytes:
-        """The end of what it printed on standard error."""
+        """The end of what it printed on standard error; empty where that is read as its output."""
         return bytes(self._stderr[-_STDERR_KEPT_BYTES:])
 
     def run(self, timeout_s: float) -> None:
@@ -628,7 +689,10 @@ class _Conversation:
         return bool(data)
 
     def _conclude(self) -> None:
-        kind, number = self._answered[:1], int.from_bytes(self._answered[1:], "big", signed=True)
+        told, size = self._answered, 1 + _reaper.NUMBER_BYTES
+        self.is_confined = told.startswith(_reaper.CONFINED)
+        told = told[size:] if self.is_confined else told
+        kind, number = told[:1], int.from_bytes(told[1:size], "big", signed=True)
         if kind == _reaper.ENDED:
             self.exit_code = number
         elif kind == _reaper.FAILED_TO_START:

@@ -7,6 +7,7 @@ secret cannot be encoded and so cannot leave the process.
 
 from __future__ import annotations
 
+import gc
 import json
 import sys
 from collections.abc import Iterator, Mapping
@@ -14,7 +15,7 @@ from dataclasses import replace
 from typing import Any
 
 from magray_sec.errors import MagraySecError
-from magray_sec.model.adapter import Adapter, Metric, ParseError, Said, Stated
+from magray_sec.model.adapter import Adapter, Marked, Metric, ParseError, Said, Stated
 from magray_sec.model.codec import from_plain, to_plain
 from magray_sec.model.finding import Rule, Sighting
 from magray_sec.model.run import (
@@ -31,7 +32,7 @@ from magray_sec.model.run import (
 )
 
 _KINDS: Mapping[str, Any] = {
-    kind.__name__: kind for kind in (Sighting, Gap, Notification, Skipped, Metric, Stated, Rule)
+    kind.__name__: kind for kind in (Sighting, Gap, Notification, Skipped, Metric, Stated, Marked, Rule)
 }
 
 
@@ -45,7 +46,11 @@ def command(adapter: Adapter, claims: tuple[Claim, ...], source: Source, context
     heard = replace(context, tools=known, environment=homes, inventory=Inventory(items=items))
     told = {
         "root": source.root,
-        "files": [[file.path, file.size] for file in source.files()],
+        "files": [
+            [file.path, file.size] if file.lines is None and not file.blob else to_plain(file)
+            for file in source.files()
+        ],
+        "objects": getattr(source, "objects", None),
         "claims": to_plain(claims),
         "context": to_plain(heard),
     }
@@ -105,7 +110,13 @@ def main() -> int:
     if adapter.inspect is None:
         sys.stderr.write(f"{adapter.id} is not an in-process scanner\n")
         return 2
-    source = TreeSource(told["root"], tuple(File(path=path, size=size) for path, size in told["files"]))
+    files = tuple(_file(entry) for entry in told["files"])
+    source: Source = TreeSource(told["root"], files)
+    if told["objects"]:
+        from magray_sec._git_objects import BlobSource, Objects  # noqa: PLC0415
+
+        folder, width = told["objects"]
+        source = BlobSource(told["root"], files, Objects(folder, width))
     claims = from_plain(tuple[Claim, ...], told["claims"])
     context = from_plain(ScanContext, told["context"])
     try:
@@ -118,5 +129,12 @@ def main() -> int:
     return 0
 
 
+def _file(plain: Any) -> File:
+    # Of ten thousand files of a tree each is told in the fewest words.
+    return File(path=plain[0], size=plain[1]) if isinstance(plain, list) else from_plain(File, plain)
+
+
 if __name__ == "__main__":
+    # Nearly all that is made lives as long as the process: looking for garbage in it costs more than it frees.
+    gc.set_threshold(100_000, 50, 50)
     sys.exit(main())

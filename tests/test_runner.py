@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import signal
+import socket
 import subprocess
 import sys
 import textwrap
@@ -772,6 +773,32 @@ def test_as_many_steps_as_jobs_run_at_once_and_no_more(context: ScanContext, tar
         assert all(int(n) <= max(jobs, 1) for output in outputs for n in output.outputs[0].stdout.split())
 
 
+def test_the_longest_begins_first_and_before_it_what_nobody_knows(context: ScanContext, target: Path) -> None:
+    steps = tuple(step(Command(argv=("/bin/true",)), name=name) for name in ("short", "long", "new"))
+    told: list[str] = []
+    runner.execute(
+        steps,
+        replace(context, jobs=1),
+        target_root=str(target),
+        expected={"short": 0.1, "long": 9.0},
+        on_event=lambda event: told.append(event.adapter) if event.kind == "started" else None,
+    )
+    assert told == ["new", "long", "short"]
+
+
+def test_one_that_keeps_all_processors_busy_runs_alone(context: ScanContext, target: Path, tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    counts = 'touch "$0/$1"; ls "$0" | wc -l; sleep 0.1; ls "$0" | wc -l; rm "$0/$1"'
+    argv = ("/bin/sh", "-c", counts, str(tmp_path / "run"))
+    steps = tuple(
+        step(Command(argv=(*argv, name)), name=name, cores=cores) for name, cores in (("a", 1), ("all", 0), ("b", 1))
+    )
+    outputs = runner.execute(steps, replace(context, jobs=2), target_root=str(target))
+    seen = {output.step.adapter.id: output.outputs[0].stdout.split() for output in outputs}
+    assert seen["all"] == [b"1", b"1"]
+    assert seen["a"] == seen["b"] == [b"2", b"2"] or b"2" in (*seen["a"], *seen["b"])
+
+
 def test_events_are_told_in_order_and_in_the_callers_thread(context: ScanContext, target: Path) -> None:
     told: list[runner.Event] = []
 
@@ -842,3 +869,60 @@ def test_all_that_can_go_wrong_goes_wrong_side_by_side(tools: FakeTools, context
         assert output.version is not None
         raw = output.outputs[0] if output.outputs else output.version
         assert is_right(raw), (words, raw)
+
+
+# Confinement
+
+
+CONNECTS = """
+import socket, sys
+try:
+    socket.create_connection(("127.0.0.1", int(sys.argv[1])), 5).close()
+except OSError as error:
+    print("cut off")
+else:
+    print("connected")
+"""
+WRITES = """
+import sys
+try:
+    open(sys.argv[1], "w").close()
+except OSError as error:
+    print("refused")
+else:
+    print("written")
+"""
+
+
+def test_only_who_may_use_the_network_has_one(context: ScanContext, target: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        argv = (*PYTHON, CONNECTS, str(server.getsockname()[1]))
+        allowed = run_one(step(Command(argv=argv, network=True)), context, target)
+        denied = run_one(step(Command(argv=argv)), context, target)
+    assert (allowed.stdout, allowed.is_confined) == (b"connected\n", None)
+    # Where the platform has no namespaces for us, that is told, not hidden.
+    assert (denied.stdout, denied.is_confined) in ((b"cut off\n", True), (b"connected\n", False))
+
+
+def test_the_target_cannot_be_written_and_the_work_folder_can(context: ScanContext, target: Path) -> None:
+    raw = run_one(step(Command(argv=(*PYTHON, WRITES, str(target / "new")))), context, target)
+    assert (raw.stdout, raw.is_confined) in ((b"refused\n", True), (b"written\n", False))
+    assert (target / "new").exists() is not raw.is_confined
+    raw = run_one(step(Command(argv=(*PYTHON, WRITES, context.work + "/new"))), context, target)
+    assert raw.stdout == b"written\n"
+
+
+def test_a_scan_whose_own_folders_lie_in_the_target_still_works(context: ScanContext, target: Path) -> None:
+    inside = target / "cache"
+    inside.mkdir()
+    raw = run_one(
+        step(Command(argv=(*PYTHON, WRITES, str(inside / "new")))), replace(context, cache=str(inside)), target
+    )
+    assert raw.stdout == b"written\n"
+
+
+def test_a_file_without_end_and_memory_without_end_are_stopped(context: ScanContext, target: Path) -> None:
+    code = "import resource; print(resource.getrlimit(resource.RLIMIT_FSIZE)[0], resource.getrlimit(resource.RLIMIT_DATA)[0])"
+    file, memory = map(int, run_one(step(Command(argv=(*PYTHON, code))), context, target).stdout.split())
+    assert 0 < file <= 8 << 30
+    assert 0 < memory <= max(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"), 4 << 30)

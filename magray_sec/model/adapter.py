@@ -41,7 +41,14 @@ class Stated:
     findings: int
 
 
-Said: TypeAlias = Sighting | Gap | Notification | Skipped | Metric | Stated
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Marked:
+    """A file that holds comments of ours, which allow findings (`magray_sec.allowance`)."""
+
+    path: str
+
+
+Said: TypeAlias = Sighting | Gap | Notification | Skipped | Metric | Stated | Marked
 
 
 class ParseError(Exception):
@@ -73,8 +80,21 @@ class Adapter:
     """Other executables that its commands start where they are there (`cargo`)."""
     install: str = ""
     """The line that installs it."""
+    cores: int = 1
+    """How many processors it keeps busy; 0: all that it is given."""
+    reads: Callable[[str], bool] | None = None
+    """Whether what it says depends on the bytes of the file at a path (relative to the root); None: of every file. What
+    it says of an unchanged tree is taken from the cache."""
+    per_file: bool = False
+    """What it says of a file depends on that file alone, so it is given only those that have changed. It states no
+    number of files or bytes: that is counted for it."""
+    shared: frozenset[str] = frozenset()
+    """For a per-file scanner: the files on which its word of every file depends, by path."""
     clean_exits: frozenset[int] = frozenset({0})
     finding_exits: frozenset[int] = frozenset()
+    partial_exits: frozenset[int] = frozenset()
+    """Those of a run that could not do all: believed where its output is that of a finished one and `parse` says, as a
+    gap, what was not done; else they mean that it broke."""
     commands: Callable[[Target, tuple[Claim, ...], ScanContext], tuple[Command | Gap, ...]] | None = None
     """What to run, and the claimed items that cannot be run on with the reason. `{tool}` as the first word of an argv
     stands for the executable's path. Every claim is in a command's `claims` or in a gap."""
@@ -84,6 +104,9 @@ class Adapter:
     """For a report made elsewhere (`--input`): the command that stands for its making, with what the report covers in
     `claims` and the target's files that `parse` needs in `inputs`. None: it covers nothing and needs none."""
     inspect: Callable[[Source, tuple[Claim, ...], ScanContext], Iterator[Said]] | None = None
+    looks_at_parts: bool = False
+    """It can look at a part of a target: at the lines that `File.lines` names, and at git objects. Written out as
+    `looks_at_parts=True` in the adapter's module, where `adapters.of_parts` looks for it."""
     prepare: Callable[[Target, tuple[Claim, ...], ScanContext], tuple[Command | Gap, ...]] | None = None
     """For an in-process scanner: programs that leave something in the work folder or the cache before it looks
     (preparations all), and the claimed items that it cannot look at with the reason. A claim of a preparation that must
@@ -130,3 +153,5 @@ class Interpretation:
 
     run: ToolRun
     sightings: tuple[Sighting, ...] = ()
+    marked: tuple[str, ...] = ()
+    """The paths of the files that hold comments of ours."""

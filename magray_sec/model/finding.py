@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import NoReturn, TypeVar
 from urllib.parse import quote
 
+from magray_sec.model.run import Origin
 from magray_sec.model.scale import Confidence, Domain, Severity, State
 from magray_sec.model.text import shown_path
 
@@ -103,6 +104,8 @@ class Place:
     column_unit: str = "utf16"
     """`utf16`, `bytes` or `characters`: what the tool counts columns in."""
     commit: str | None = None
+    blob: str = ""
+    """The git object that the place is in; empty: the file at `path`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -187,6 +190,8 @@ class Sighting:
     url: str = ""
     hidden_by: str = ""
     """The target's own configuration or comment that would have hidden this from the tool; said in the report."""
+    origin: Origin | None = None
+    """The commit that brought it in, where the scanner looks at commits."""
     tool: str = ""
     """Who saw it, where the adapter reads the reports of others (`CodeQL`); empty: the adapter's own scanner."""
 
@@ -218,6 +223,8 @@ class Finding:
     witnesses: tuple[Witness, ...] = ()
     state: State = State.UNCOMPARED
     hidden_by: tuple[str, ...] = ()
+    origin: Origin | None = None
+    """The commit that brought it in, where commits were looked at."""
 
     @property
     def identities(self) -> frozenset[str]:

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from magray_sec.model.decision import Decision
 from magray_sec.model.finding import Finding
-from magray_sec.model.run import Database, Item, Notification, Skipped, Target, ToolRun
+from magray_sec.model.run import Database, Item, Notification, Scope, Skipped, Target, ToolRun
 from magray_sec.model.scale import Domain
 
 
@@ -67,6 +67,8 @@ class ScanReport:
     """Settings taken from `MAGRAY_SEC_*` environment variables, and operator options that widen or narrow the scan."""
     is_whole: bool = True
     """A whole-tree scan with the whole set of scanners: only such a one may be uploaded."""
+    scope: Scope = Scope()
+    """What the scan was of."""
     anchor: str = ""
     """A file of the target that findings about the repository as a whole are attached to."""
     line_hashes: tuple[tuple[str, str], ...] = ()

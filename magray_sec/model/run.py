@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Protocol
 
-from magray_sec.model.scale import Domain, Outcome
+from magray_sec.model.scale import Domain, Outcome, Severity
 
 
 class ItemKind(enum.Enum):
@@ -21,6 +21,41 @@ class ItemKind(enum.Enum):
     TREE = "tree"
     """All text files of the target."""
     WORKFLOWS = "workflows"
+    HISTORY = "history"
+    """Every commit that a reference of the repository leads to; an item only where the history was asked for."""
+
+
+class ScopeKind(enum.Enum):
+    """What part of a target a scan is of."""
+
+    TREE = "tree"
+    DIFF = "diff"
+    RANGE = "range"
+    STDIN = "stdin"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scope:
+    """What a scan was of. All but TREE are a part: what is not in it was not looked at, and is never called clean."""
+
+    kind: ScopeKind = ScopeKind.TREE
+    label: str = "the whole tree"
+    """In words: `lines added since origin/main (merge base abc1234)`."""
+    base: str | None = None
+    """The commit that added lines are counted from, where there is one."""
+    tip: str | None = None
+    """The newest commit looked at, where it is commits that are looked at."""
+    commits: int = 0
+    """How many of them."""
+    with_history: bool = False
+    """The history was looked at besides the tree."""
+    unlooked: tuple[Domain, ...] = ()
+    """The domains that a scan of a part cannot look at, in the order of `Domain`."""
+
+    @property
+    def is_part(self) -> bool:
+        """Whether it is not the whole tree."""
+        return self.kind is not ScopeKind.TREE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +98,7 @@ class SkipReason(enum.Enum):
     SUBMODULE = "git submodule"
     NESTED_REPOSITORY = "nested git repository"
     IGNORED = "ignored by git and not tracked"
+    LFS_POINTER = "git LFS pointer: its content is not in git"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,11 +111,34 @@ class Skipped:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """The commit that brought something in."""
+
+    commit: str
+    date: str = ""
+    """When its author wrote it: ISO 8601, UTC. Empty where the commit says nothing that is a date."""
+    path: str = ""
+    """The file's path in that commit; empty: the path of the finding."""
+    is_at_head: bool = False
+    """Whether what was brought in is still in the commit that is checked out."""
+    rank: int = 0
+    """Its place among the commits looked at, each after its parents; of use within one scan only."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class File:
     """A regular file of the target. `path` as in `Location`; `size` in bytes."""
 
     path: str
     size: int
+    blob: str = ""
+    """The id of the git object that holds its bytes; empty: they are on disk."""
+    lines: tuple[tuple[int, int], ...] | None = None
+    """The lines that count (first and last, from 1, parted by line feeds alone); None: all of them."""
+    origin: Origin | None = None
+    """The commit that brought those lines in, in a scan of commits."""
+    head: str = ""
+    """The object at the same path in the commit that is checked out, for a file with an origin; empty: none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -218,6 +277,24 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RuleSetting:
+    """What the settings say of one rule of the rule packs."""
+
+    rule: str
+    """Its canonical id, or a former one."""
+    enabled: bool | None = None
+    """None: not said, as in the next ones."""
+    reason: str = ""
+    severity: Severity | None = None
+    entropy: float | None = None
+    """The least, in bits a character."""
+    by_target: bool = False
+    """The target's settings say so, not the operator's."""
+    place: str = ""
+    """`file:line:column`, for messages."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ScanContext:
     """All that a scan may use and is allowed to do; made once by the caller, passed down, never global."""
 
@@ -234,6 +311,8 @@ class ScanContext:
     database: Database | None = None
     packs: tuple[str, ...] = ()
     """Rule pack files, absolute, in order."""
+    rule_settings: tuple[RuleSetting, ...] = ()
+    """What is said of single rules; where two speak of the same, the operator's counts."""
     jobs: int = 2
     timeout_s: float = 600.0
     output_cap_bytes: int = 256_000_000
@@ -253,7 +332,7 @@ class Farm:
     """
 
     source: str
-    """The folder whose entries are linked, absolute."""
+    """The folder whose entries are linked, absolute; empty: none are."""
     at: str
     """The folder to make, absolute, inside the scan's work folder."""
     leave_out: frozenset[str] = frozenset()
@@ -263,6 +342,8 @@ class Farm:
     within: str = ""
     """A folder below `source`, relative to it: it and the folders on the way to it are made as real folders of links
     of their own, so that a tool can write in it and still finds what lies above. Empty: only `source` is."""
+    files: tuple[tuple[str, bytes], ...] = ()
+    """Files that are written besides, by their paths relative to `at`: settings of ours that a tool takes by a name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -278,6 +359,8 @@ class Command:
     """Absolute paths the adapter's `parse` needs the bytes of; read by the runner after the process ended."""
     output_file: str | None = None
     """Where the tool writes its report, absolute; None: standard output."""
+    reports_on_stderr: bool = False
+    """The tool writes its report to standard error: that is read as its standard output is, up to the same cap."""
     stdin: bytes = b""
     farm: Farm | None = None
     is_preparation: bool = False
@@ -286,6 +369,8 @@ class Command:
     """For a preparation: the step goes on without it, and the scanner's own output tells what was lost."""
     timeout_s: float | None = None
     """None: the scan's."""
+    network: bool = False
+    """It may use the network; every other command is cut off from it where the platform can do that."""
     subject: str = ""
     """What it is about (a lock file's path relative to the root), for messages and for `parse`."""
     facts: Mapping[str, str] = field(default_factory=dict)
@@ -302,13 +387,15 @@ class RawOutput:
     stdout: bytes = b""
     """Standard output, or the output file's bytes where the command names one."""
     stderr: bytes = b""
-    """The last part of it, at most 1 MB."""
+    """The last part of it, at most 1 MB; empty where the tool reports on it."""
     inputs: Mapping[str, bytes] = field(default_factory=dict)
     """By the paths of `Command.inputs`; an absent one could not be read."""
     timed_out: bool = False
     output_capped: bool = False
     spawn_error: str = ""
     duration_s: float = 0.0
+    is_confined: bool | None = None
+    """Whether it had no network and could not write to the target; None: it may use the network, or never ran."""
 
     def input(self, path: str) -> bytes | None:
         """The bytes of a declared input, or None where it could not be read."""
@@ -353,3 +440,10 @@ class Source(Protocol):
 
     def read(self, path: str) -> bytes:
         """A file's bytes. OSError where it cannot be read, is not a regular file, or leads out of the target."""
+
+    def read_blob(self, blob: str) -> bytes:
+        """The bytes of a git object by its id. OSError where it cannot be read, or there are no git objects."""
+
+    def blob_at(self, commit: str, path: str) -> str:
+        """The id of the git object that is the file at a path in a commit. Empty where there is none, it cannot be read,
+        or there are no git objects."""
