@@ -54,7 +54,8 @@ def rules() -> str:
     lines = [_MADE + "# Rules\n", "`magray-sec explain RULE` says of each what to do about it.\n"]
     for path in datafiles.files("rules"):
         packed = load_packs((path,), None)
-        lines += [f"## {os.path.basename(path)}\n", "| rule | title | severity | CWE |", "|---|---|---|---|"]
+        name = os.path.relpath(path, datafiles.folder("rules")).replace(os.sep, "/")
+        lines += [f"## {name}\n", "| rule | title | severity | CWE |", "|---|---|---|---|"]
         lines += [
             f"| `{rule.id}` | {_cell(rule.title)} | {rule.severity.value} | {', '.join(rule.cwe)} |"
             for rule in sorted((rule.rule for rule in packed.rules), key=lambda entry: entry.id)

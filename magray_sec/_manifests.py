@@ -123,6 +123,11 @@ def is_lock(path: str) -> bool:
     return _lock_ecosystem(path) is not None
 
 
+def ecosystem_of(path: str) -> str | None:
+    """The purl type of the packages of a lock file, by its name; None where it is none."""
+    return _lock_ecosystem(path)
+
+
 def survey(paths: frozenset[str], read: Callable[[str], bytes]) -> ManifestItems:
     """One item for each lock file, and for each manifest that asks for packages and that no lock file pins.
 

@@ -2,12 +2,15 @@
 
 `fixtures/adapters/<id>/<tool version>/<case>/` holds `input/` (the target), `meta.toml`, and for a program `raw.<n>.stdout`
 and `raw.<n>.stderr` of its n-th command (`work/` and `database/` where it made or read more). Where a secret stands
-there is a template, filled here. For a scanner that only reads others' reports, `raw.0.stdout` is the report. `findings.json` is the golden.
+there is a template, filled here. `history.toml` tells of commits to be made on top of `input/` (`histories.replay`), for a
+scanner of the history. For a scanner that only reads others' reports, `raw.0.stdout` is the report. `findings.json` is the golden.
 """
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import shutil
 import tomllib
 from collections.abc import Mapping
@@ -16,16 +19,27 @@ from datetime import UTC, date, datetime, time
 from pathlib import Path
 from typing import Any
 
+from histories import replay
 from magray_sec import adapters, database, worker
 from magray_sec.correlate import correlate
-from magray_sec.discover import discover
 from magray_sec.interpret import interpret
 from magray_sec.model.adapter import Adapter, Interpretation, Step, StepOutput
 from magray_sec.model.codec import to_plain
-from magray_sec.model.run import Command, Database, Gap, Inventory, Limits, RawOutput, ScanContext, Target, Tool
+from magray_sec.model.run import (
+    Command,
+    Database,
+    Gap,
+    Inventory,
+    Limits,
+    RawOutput,
+    ScanContext,
+    Source,
+    Target,
+    Tool,
+)
 from magray_sec.normalize import normalize
 from magray_sec.regex.examples import fill
-from magray_sec.source import TreeSource
+from magray_sec.scopes import Wanted, look
 
 ROOT = Path(__file__).resolve().parent.parent / "fixtures" / "adapters"
 REQUIRED = ("none", "one", "many")
@@ -75,7 +89,7 @@ class Scene:
     adapter: Adapter
     target: Target
     inventory: Inventory
-    source: TreeSource
+    source: Source
     context: ScanContext
 
     @property
@@ -100,7 +114,11 @@ def lay_out(case: Case, folder: Path, *, is_replay: bool = True) -> Scene:
     if is_replay and (case.folder / "work").is_dir():
         shutil.copytree(case.folder / "work", work, dirs_exist_ok=True)
     stated = case.meta().get("context", {})
-    target, inventory = discover(str(root), Limits())
+    history = case.folder / "history.toml"
+    if history.exists():
+        replay(root, history, f"{case.adapter}/{case.name}")
+    scene = look(str(root), Limits(), Wanted(history=history.exists()))
+    target, inventory = scene.target, scene.inventory
     for name in stated.get("vanished", ()):
         # A file that is listed and cannot be read: it goes away between the two.
         (root / name).unlink()
@@ -119,8 +137,7 @@ def lay_out(case: Case, folder: Path, *, is_replay: bool = True) -> Scene:
         resolve=stated.get("resolve", False),
         inventory=inventory,
     )
-    source = TreeSource(target.root, inventory.files)
-    return Scene(case=case, adapter=adapter, target=target, inventory=inventory, source=source, context=context)
+    return Scene(case=case, adapter=adapter, target=target, inventory=inventory, source=scene.source, context=context)
 
 
 def shared_cache() -> str:
@@ -134,7 +151,18 @@ def filled(path: Path, seed: str) -> None:
     """Fill the templates in a file, in place; a file without any stays as it is."""
     data = path.read_bytes()
     if b"{{" in data:
-        path.write_bytes(fill(data.decode("utf-8", "surrogateescape"), seed).encode("utf-8", "surrogateescape"))
+        path.write_bytes(_filled(data, seed))
+
+
+_IN_JSON = re.compile(r"\{\{json (\{\{[^{}]*\}\})\}\}")
+
+
+def _filled(data: bytes, seed: str) -> bytes:
+    """A template within `{{json ...}}` is filled as it stands in a string of JSON."""
+    text = _IN_JSON.sub(
+        lambda match: json.dumps(fill(match[1], seed))[1:-1], data.decode("utf-8", "surrogateescape")
+    )
+    return fill(text, seed).encode("utf-8", "surrogateescape")
 
 
 def _database(case: Case, name: str) -> Database | None:
@@ -208,8 +236,8 @@ def _recorded(scene: Scene, claims: Any) -> tuple[Step, tuple[RawOutput, ...], R
             RawOutput(
                 command=command,
                 exit_code=stated.get("exit_code"),
-                stdout=_raw(case, number, "stdout"),
-                stderr=_raw(case, number, "stderr"),
+                stdout=_placed(_raw(case, number, "stdout"), scene),
+                stderr=_placed(_raw(case, number, "stderr"), scene),
                 inputs={path: Path(path).read_bytes() for path in command.inputs if Path(path).is_file()},
             )
         )
@@ -230,14 +258,17 @@ def placed(word: str, scene: Scene) -> str:
     return word
 
 
+def _placed(data: bytes, scene: Scene) -> bytes:
+    """Recorded output with its placeholders filled."""
+    for name, place in scene.places.items():
+        data = data.replace(name.encode(), os.fsencode(place))
+    return data
+
+
 def _raw(case: Case, number: int, stream: str) -> bytes:
     path = case.folder / f"raw.{number}.{stream}"
     data = path.read_bytes() if path.exists() else b""
-    if b"{{" in data:
-        return fill(data.decode("utf-8", "surrogateescape"), f"{case.adapter}/{case.name}").encode(
-            "utf-8", "surrogateescape"
-        )
-    return data
+    return _filled(data, f"{case.adapter}/{case.name}") if b"{{" in data else data
 
 
 def outcome(scene: Scene) -> dict[str, Any]:

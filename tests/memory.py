@@ -24,3 +24,6 @@ class MemorySource:
         if path not in self._contents:
             raise FileNotFoundError(path)
         return self._contents[path]
+
+    def blob_at(self, commit: str, path: str) -> str:
+        return ""

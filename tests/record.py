@@ -6,8 +6,11 @@ version that has no folder yet gets one, with the inputs of the newest.
 
 from __future__ import annotations
 
+import json
+import json
 import os
 import pwd
+import re
 import shutil
 import sys
 import sysconfig
@@ -24,7 +27,10 @@ from magray_sec.cli._surroundings import passed_on
 from magray_sec.interpret import stated_version
 from magray_sec.model.adapter import Adapter, Step, StepOutput
 from magray_sec.model.run import Command, Gap, ScanContext, Tool
+from magray_sec.regex.examples import fill
 from magray_sec.toolbox import locate
+
+TAGGED = re.compile(r"\{\{[A-Za-z0-9-]+(?::[^{}#]*)?#\w+\}\}")
 
 
 def main(arguments: list[str]) -> int:
@@ -107,7 +113,7 @@ def store(case: Case, scene: Scene, output: StepOutput, version: str) -> None:
     lines += ["[context]", *(f"{name} = {toml(value)}" for name, value in stated.items())]
     for number, raw in enumerate(output.outputs):
         for stream, data in (("stdout", raw.stdout), ("stderr", raw.stderr)):
-            (case.folder / f"raw.{number}.{stream}").write_bytes(hidden(data, scene.places))
+            (case.folder / f"raw.{number}.{stream}").write_bytes(hidden(unfilled(data, case), scene.places))
         argv = "".join(f"  {toml(hidden(word.encode(), scene.places).decode())},\n" for word in raw.command.argv)
         lines += ["", "[[commands]]", f"argv = [\n{argv}]", f"exit_code = {raw.exit_code}"]
         for path in raw.inputs:
@@ -116,6 +122,19 @@ def store(case: Case, scene: Scene, output: StepOutput, version: str) -> None:
                 kept.parent.mkdir(parents=True, exist_ok=True)
                 kept.write_bytes(raw.inputs[path])
     (case.folder / "meta.toml").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def unfilled(data: bytes, case: Case) -> bytes:
+    """The data with the templates where a scanner printed what they were filled with. Only those with a tag are: each
+    other one is filled with something else wherever it stands.
+    """
+    files = [*sorted((case.folder / "input").rglob("*")), case.folder / "history.toml"]
+    texts = [path.read_bytes().decode("utf-8", "replace") for path in files if path.is_file()]
+    for template in dict.fromkeys(found[0] for text in texts for found in TAGGED.finditer(text)):
+        value = fill(template, f"{case.adapter}/{case.name}")
+        for said, back in ((value, template), (json.dumps(value)[1:-1], f"{{{{json {template}}}}}")):
+            data = data.replace(said.encode(), back.encode())
+    return data
 
 
 def hidden(data: bytes, places: Mapping[str, str]) -> bytes:
@@ -130,7 +149,8 @@ def toml(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, str):
-        return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+        # A JSON string is a TOML one: a file's name may hold a line break.
+        return json.dumps(value, ensure_ascii=False)
     return str(value)
 
 

@@ -10,6 +10,18 @@ from cases import Case, cases, filled
 from fake_tools import FakeTools
 from magray_sec import adapters
 
+# Where a recorded word has a placeholder for the target's folder, the word that is given now tells it.
+_PLACED = """
+def placed(data, then, words):
+    for pairs in (zip(then, words), ((old, new) for old in then for new in words)):
+        for old, new in pairs:
+            before, mark, behind = old.partition("{target}")
+            root = new[len(before) : len(new) - len(behind)]
+            if mark and new == before + root + behind and root.startswith("/"):
+                return data.replace(b"{target}", root.encode())
+    return data
+"""
+
 SCANNERS = tuple(
     name
     for name in adapters.names()
@@ -33,10 +45,11 @@ def replays(
     recorded = list(_recordings(folder, case, change))
     body = (
         f"{first}\n"
-        f"recorded, words = {recorded!r}, set(sys.argv[1:])\n"
-        "_, path, code = max(recorded, key=lambda entry: len(words & set(entry[0])))\n"
+        f"recorded, words = {recorded!r}, sys.argv[1:]\n"
+        "then, path, code = max(recorded, key=lambda entry: len(set(words) & set(entry[0])))\n"
         f"sys.stderr.buffer.write({stderr!r})\n"
-        "sys.stdout.buffer.write(open(path, 'rb').read())\n"
+        f"{_PLACED}"
+        "sys.stdout.buffer.write(placed(open(path, 'rb').read(), then, words))\n"
         "sys.stdout.buffer.flush()\n"
         "sys.exit(code)"
     )

@@ -494,9 +494,9 @@ def test_an_interrupted_scan_leaves_nothing(
 
 
 def test_a_scanner_that_there_is_not(home: Path) -> None:
-    ended = magray_sec("scan", SAMPLE, "--tool", "nonexistent", environment=surroundings(home))
+    ended = magray_sec("scan", SAMPLE, "--tool", "qqqqqqqq", environment=surroundings(home))
     assert ended.code == 2
-    assert ended.err == "error: there is no scanner 'nonexistent'\n  help: `magray-sec list scanners` shows all\n"
+    assert ended.err == "error: there is no scanner 'qqqqqqqq'\n  help: `magray-sec list scanners` shows all\n"
     ended = magray_sec("scan", SAMPLE, "--skip-tool", "cargo-audti", environment=surroundings(home))
     assert ended.code == 2
     assert "help: did you mean 'cargo-audit'?" in ended.err

@@ -95,3 +95,17 @@ def test_gaps_of_the_inventory_are_kept_and_sorted() -> None:
         gaps=(Gap(kind=GapKind.FILE, path="b", reason="r"), Gap(kind=GapKind.FILE, path="a", reason="r"))
     )
     assert [gap.path for gap in cover(inventory, ()).gaps] == ["a", "b"]
+
+
+def test_scanners_that_were_none_of_them_run_are_one_gap() -> None:
+    claims = (Claim(domain=Domain.DEPENDENCIES, item=CARGO.id),)
+    runs = tuple(
+        ToolRun(adapter=name, domains=(), outcome=outcome, reason=reason, hint=hint, claims=claims)
+        for name, outcome, reason, hint in (
+            ("a", Outcome.MISSING, "a is not installed", "install a"),
+            ("b", Outcome.SKIPPED, "left out by --tool", ""),
+        )
+    )
+    (gap,) = cover(Inventory(items=(CARGO,)), runs).gaps
+    assert gap.reason == "none of its scanners ran: a is missing: a is not installed; b was not run: left out by --tool"
+    assert gap.hint == "install a"

@@ -22,7 +22,8 @@ from planting import DATABASE, SECRET_RULE, found, notifications, operator, plan
 from replays import SCANNERS, case_of, lay_over, lay_over_all, replays
 
 PROGRAMS = tuple(name for name in SCANNERS if adapters.load(name).executable)
-WORKERS = tuple(name for name in SCANNERS if name not in PROGRAMS)
+# The history is looked at where it is asked for: see test_scopes.
+WORKERS = tuple(name for name in SCANNERS if name not in PROGRAMS and not adapters.load(name).needs.git_history)
 TIME_LIMIT_S = 4
 """For the fakes that do not end; the others of the same scan need a small part of it."""
 

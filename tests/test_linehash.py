@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from magray_sec import linehash
 from magray_sec.linehash import line_hash, line_hashes
 
 VECTORS = json.loads((Path(__file__).parent / "data" / "fingerprint_vectors.json").read_text(encoding="utf-8"))["cases"]
@@ -91,3 +92,14 @@ def test_survives_moving_indenting_and_other_line_endings():
     assert line_hash(moved, {42})[42] == wanted
     assert line_hash(block.replace(b"    ", b"\t\t"), {2})[2] == wanted
     assert line_hash(block.replace(b"\n", b"\r\n"), {2})[2] == wanted
+
+
+def test_the_hashes_of_some_lines_are_those_of_all(monkeypatch) -> None:
+    monkeypatch.setattr(linehash, "_SMALL", 16)
+    lines = [b"a", b"", b"   \t ", "ü\U0001f600 ".encode() * 90, b"b" * 500, b"\xff\xc3", b" " * 700, b"a", b"end"]
+    for end in (b"\n", b"\r\n", b"\r", b"\r \n"):
+        for data in (end.join(lines), end.join(lines) + end):
+            every = linehash.line_hashes(data)
+            for number in range(1, len(every) + 3):
+                expected = {number: every[number]} if number in every else {}
+                assert linehash.line_hash(data, {number}) == expected, (end, number)

@@ -665,8 +665,9 @@ def test_messages_are_sentences_that_are_no_markdown(message, text):
 
 def test_a_finding_of_the_history_names_its_commit():
     location = Location(path="a.rs", region=Region(start_line=2), commit="abcdef0123456789")
-    result = only_result(reports.report((reports.finding(location=location, message="A key."),)))
-    assert result["message"]["text"] == "A key (in commit 'abcdef012345')."
+    made = reports.report((reports.finding(location=location, message="A key."),))
+    assert only_result(made, "full")["message"]["text"] == "A key (in commit 'abcdef012345')."
+    assert not runs(log(made, "github"))["code"]["results"], "no file of the tree could show it"
 
 
 def test_properties_tell_what_github_does_not_read():

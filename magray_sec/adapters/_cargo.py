@@ -57,6 +57,13 @@ def refresh_index(target: Target, claim: Claim, item: Item, context: ScanContext
     return _command(target, claim, item, context, place, words, may_fail=True, timeout_s=timeout_s)
 
 
+def reads(path: str) -> bool:
+    """Whether what a scanner of the dependency graph says depends on the bytes of a file: manifests, lock files,
+    cargo's settings, what lies beside vendored packages, and whether a package has a build script."""
+    name = path.rpartition("/")[2]
+    return name.endswith((".toml", ".lock", ".json")) or name in ("config", "build.rs")
+
+
 def generate_lock(target: Target, claim: Claim, item: Item, context: ScanContext) -> tuple[Command, str]:
     """Resolve a manifest that no lock file pins; and where its lock file will be, outside the target."""
     place = _farm(item, context)
@@ -126,6 +133,7 @@ def _command(
         subject=item.name,
         is_preparation=True,
         may_fail=may_fail,
+        network=not context.offline,
         farm=Farm(source=target.root, at=place, within=folder, leave_out=_LEFT_OUT | leave_out),
         timeout_s=timeout_s,
     )

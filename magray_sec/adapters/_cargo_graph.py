@@ -380,6 +380,28 @@ def _is_out_of_date(graph: Graph, packages: tuple[Locked, ...], context: ScanCon
     return not any(mended.find(entry.name, entry.version, entry.source) for entry in packages)
 
 
+def age(package: Locked) -> tuple[list[int], str]:
+    """What sorts versions, the oldest first, as far as their numbers tell."""
+    numbers = package.version.partition("-")[0].partition("+")[0].split(".")
+    return [int(number) if number.isdecimal() else 0 for number in numbers], package.version
+
+
+def wild(tables: Mapping[str, Any]) -> set[str]:
+    """The packages that a manifest takes any version of."""
+    shared = _toml.table(_toml.table(tables.get("workspace")).get("dependencies"))
+    every = [*(table for _, table in dependency_tables(tables)), shared]
+    found = set()
+    for table in every:
+        for key, value in table.items():
+            is_table = isinstance(value, Mapping)
+            asked = value.get("version") if is_table else value
+            renamed = value.get("package") if is_table else None
+            is_placed = is_table and ("path" in value or "git" in value)
+            if isinstance(asked, str) and asked.strip() == "*" and not is_placed:
+                found.add(renamed if isinstance(renamed, str) else key)
+    return found
+
+
 def _is_path_out(folder: str, path: object) -> bool:
     return isinstance(path, str) and posixpath.normpath(posixpath.join(folder, path)).startswith(("../", "/"))
 

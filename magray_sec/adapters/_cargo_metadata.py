@@ -74,7 +74,7 @@ class _Metadata(msgspec.Struct):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Told:
+class Told:
     """What the report says of packages."""
 
     manifests: Mapping[Locked, Manifest]
@@ -86,7 +86,7 @@ class _Told:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Inputs:
+class Inputs:
     """The files of the target that came with a report."""
 
     root: str
@@ -101,6 +101,14 @@ class _Inputs:
         if path not in self.contents:
             raise FileNotFoundError(path)
         return self.contents[path]
+
+    def read_blob(self, blob: str) -> bytes:
+        """OSError: there are no git objects."""
+        raise FileNotFoundError(blob)
+
+    def blob_at(self, commit: str, path: str) -> str:  # noqa: ARG002 - as `Source` has it
+        """Empty: there are no git objects."""
+        return ""
 
 
 def imported(target: Target, inventory: Inventory, domain: Domain) -> Command:
@@ -126,7 +134,7 @@ def read_graph(raw: RawOutput) -> Iterator[Graph | Gap | Notification]:
     report, notes = document(raw.stdout, _Metadata)
     if report.resolve is None:
         raise ParseError("it was made with --no-deps and says nothing of dependencies")
-    source = _Inputs(root=raw.command.facts["root"], contents=dict(_contents(raw)))
+    source = Inputs(root=raw.command.facts["root"], contents=dict(_contents(raw)))
     names = {package.id: package.name for package in report.packages}
     members = {names.get(member, member) for member in report.workspace_members}
     candidates = [_candidate(kind, name, told, source) for kind, name, told in json.loads(raw.command.facts["items"])]
@@ -134,7 +142,7 @@ def read_graph(raw: RawOutput) -> Iterator[Graph | Gap | Notification]:
     chosen = (fitting or [_candidate(ItemKind.MANIFEST.value, "Cargo.toml", "", source)])[0]
     committed = _committed(chosen)
     lock, manifests = _lock(report, report.resolve, committed)
-    graph = Graph(item=chosen.item, lock=lock, source=source, shelf=_Told(manifests=manifests))
+    graph = Graph(item=chosen.item, lock=lock, source=source, shelf=Told(manifests=manifests))
     yield from notes
     for claim in raw.command.claims:
         yield from _uncovered(claim, graph, committed, is_fitting=bool(fitting))
@@ -148,9 +156,9 @@ def _contents(raw: RawOutput) -> Iterator[tuple[str, bytes]]:
             yield os.path.relpath(path, raw.command.facts["root"]).replace(os.sep, "/"), data
 
 
-def _candidate(kind: str, name: str, members: str, source: _Inputs) -> Graph:
+def _candidate(kind: str, name: str, members: str, source: Inputs) -> Graph:
     item = Item(kind=ItemKind(kind), name=name, ecosystem="cargo", facts=(("members", members),))
-    return Graph(item=item, lock=Lock(packages=()), source=source, shelf=_Told(manifests={}))
+    return Graph(item=item, lock=Lock(packages=()), source=source, shelf=Told(manifests={}))
 
 
 def _committed(graph: Graph) -> Lock | None:

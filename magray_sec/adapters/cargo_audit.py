@@ -257,6 +257,7 @@ ADAPTER = Adapter(
     id="cargo-audit",
     title="Known flaws in Rust dependencies",
     domains=frozenset({Domain.DEPENDENCIES}),
+    reads=_cargo.reads,
     claims=claims,
     needs=Capabilities(advisory_database=True),
     versions=">=0.22,<0.23",

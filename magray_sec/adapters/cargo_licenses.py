@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from magray_sec.adapters import _cargo_graph, _cargo_metadata, _spdx
+from magray_sec.adapters import _cargo, _cargo_graph, _cargo_metadata, _spdx
 from magray_sec.adapters._cargo_graph import Graph
 from magray_sec.adapters._spdx import Family, Licence
 from magray_sec.model.adapter import Adapter, Metric, Said
@@ -106,6 +106,7 @@ ADAPTER = Adapter(
     id="cargo-licenses",
     title="Licences of Rust dependencies",
     domains=frozenset({Domain.LICENSES}),
+    reads=_cargo.reads,
     claims=claims,
     uses=("cargo",),
     prepare=_cargo_graph.prepare,

@@ -14,14 +14,12 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any
 from urllib.parse import parse_qs
 
-from magray_sec import _toml
-from magray_sec.adapters import _cargo_graph, _cargo_metadata
+from magray_sec.adapters import _cargo, _cargo_graph, _cargo_metadata
 from magray_sec.adapters._cargo_graph import Graph
 from magray_sec.adapters._cargo_lock import Locked
-from magray_sec.adapters._cargo_shelf import Manifest, dependency_tables
+from magray_sec.adapters._cargo_shelf import Manifest
 from magray_sec.adapters._popular_crates import lookalike
 from magray_sec.adapters._rustsec import DEFAULT_SOURCE, without_user
 from magray_sec.model.adapter import Adapter, Metric, Said
@@ -102,7 +100,7 @@ def _versions(graph: Graph) -> Iterator[Said]:
     for name, found in sorted(several.items()):
         asked = [place for place in found if place in graph.direct]
         if len(asked) > 1:
-            packages = sorted((graph.lock.packages[place] for place in asked), key=_age)
+            packages = sorted((graph.lock.packages[place] for place in asked), key=_cargo_graph.age)
             who = "; ".join(f"{entry.version} by {_askers(graph, entry)}" for entry in packages)
             message = f"{name} is asked for in {len(packages)} versions that cannot be one: {who}"
             yield _sighting("duplicate-versions", message, graph.place(packages[0]), graph.package(packages[0]))
@@ -113,12 +111,6 @@ def _versions(graph: Graph) -> Iterator[Said]:
         word = "crate comes" if len(others) == 1 else "crates come"
         message = f"{len(others)} {word} in several versions through other crates: {_some(named)}"
         yield _sighting("duplicate-versions", message, graph.first_line)
-
-
-def _age(package: Locked) -> tuple[list[int], str]:
-    """What sorts versions, the oldest first, as far as their numbers tell."""
-    numbers = package.version.partition("-")[0].partition("+")[0].split(".")
-    return [int(number) if number.isdecimal() else 0 for number in numbers], package.version
 
 
 def _askers(graph: Graph, package: Locked) -> str:
@@ -181,27 +173,11 @@ def _requirements(graph: Graph) -> Iterator[Said]:
     """One sighting for each requirement in a manifest of the workspace that takes any version."""
     paths = dict.fromkeys((*graph.members.values(), _cargo_graph.manifest_of(graph.item)))
     for path in paths:
-        for name in sorted(_wild(graph.tables(path))):
+        for name in sorted(_cargo_graph.wild(graph.tables(path))):
             message = f"{name} is asked for in any version: the next release is taken, whatever it brings"
             place = graph.line_of(path, name)
             package = Package(purl=f"pkg:cargo/{name}", name=name, version="*", lockfile=graph.item.name)
             yield _sighting("wildcard-version", message, place, package)
-
-
-def _wild(tables: Mapping[str, Any]) -> set[str]:
-    """The packages that a manifest takes any version of."""
-    shared = _toml.table(_toml.table(tables.get("workspace")).get("dependencies"))
-    every = [*(table for _, table in dependency_tables(tables)), shared]
-    found = set()
-    for table in every:
-        for key, value in table.items():
-            is_table = isinstance(value, Mapping)
-            asked = value.get("version") if is_table else value
-            renamed = value.get("package") if is_table else None
-            is_placed = is_table and ("path" in value or "git" in value)
-            if isinstance(asked, str) and asked.strip() == "*" and not is_placed:
-                found.add(renamed if isinstance(renamed, str) else key)
-    return found
 
 
 def _names(graph: Graph) -> Iterator[Said]:
@@ -420,6 +396,7 @@ ADAPTER = Adapter(
     id="cargo-tree",
     title="Supply chain of Rust dependencies",
     domains=frozenset({Domain.SUPPLY_CHAIN}),
+    reads=_cargo.reads,
     claims=claims,
     uses=("cargo",),
     prepare=_cargo_graph.prepare,

@@ -75,7 +75,6 @@ def inspect(source: Source, _claimed: tuple[Claim, ...], context: ScanContext) -
     if baseline.is_there:
         message = baseline.trouble or "what it lists is reported, and marked; its settings are not followed"
         yield Notification(level=Level.NOTE, message=message, path=_BASELINE)
-    files = count = left_out = hidden = 0
     skipped = []
     for file in source.files():
         try:
@@ -88,7 +87,7 @@ def inspect(source: Source, _claimed: tuple[Claim, ...], context: ScanContext) -
         if text is None:
             skipped.append(file.path)
             continue
-        files, count = files + 1, count + len(raw)
+        hidden = 0
         for number, hit in enumerate(plugins.hits(file.path, text)):
             if number == _MOST_HITS:
                 yield Gap(
@@ -101,21 +100,15 @@ def inspect(source: Source, _claimed: tuple[Claim, ...], context: ScanContext) -
                 break
             judged = None if baseline.holds(file.path, text[slice(*hit.span)]) else judge(hit.type, text, hit.span)
             if judged is None:
-                left_out += 1
-                continue
+                continue  # a placeholder or an example
             sighting = _sighting(file.path, text, hit, judged, baseline)
             hidden += bool(sighting.hidden_by)
             yield sighting
+        if hidden:
+            what = "finding stands" if hidden == 1 else "findings stand"
+            message = f"{hidden} {what} where the target tells detect-secrets not to look; that is not followed"
+            yield Notification(level=Level.NOTE, message=message, path=file.path)
     yield from binary(skipped)
-    if left_out:
-        what = "match is a placeholder or an example" if left_out == 1 else "matches are placeholders or examples"
-        yield Notification(level=Level.NOTE, message=f"{left_out} {what} and not reported")
-    if hidden:
-        what = "finding stands" if hidden == 1 else "findings stand"
-        message = f"{hidden} {what} where the target tells detect-secrets not to look; that is not followed"
-        yield Notification(level=Level.NOTE, message=message)
-    yield Metric(name="files", value=files)
-    yield Metric(name="bytes", value=count)
     yield Metric(name="plugins", value=plugins.count)
 
 
@@ -226,6 +219,8 @@ ADAPTER = Adapter(
     claims=claims,
     library="detect-secrets",
     inspect=inspect,
+    per_file=True,
+    shared=frozenset({_BASELINE}),
     imported=imported,
     parse=parse,
     canonical=canonical(),

@@ -1,17 +1,20 @@
 """magray-sec's own rule engine: secrets and dangerous code by pattern, in every text file of the target.
 
 The rules are those of the packs in `rules/` and of the user's own. What the target says to other scanners
-(`gitleaks:allow`, `nosec` and the like) hides nothing here.
+(`gitleaks:allow`, `nosec` and the like) hides nothing here; files with comments of our own (`magray_sec.allowance`)
+are named besides, for a later step to judge.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from magray_sec import datafiles
-from magray_sec.adapters._skips import binary
-from magray_sec.model.adapter import Adapter, Metric, Said
-from magray_sec.model.finding import Place, Sighting
+from magray_sec.adapters._parts import Parts, place, reader
+from magray_sec.adapters._skips import binary, minified
+from magray_sec.model.adapter import Adapter, Marked, Said
+from magray_sec.model.finding import Sighting
 from magray_sec.model.run import (
     Claim,
     Gap,
@@ -24,17 +27,33 @@ from magray_sec.model.run import (
     Source,
 )
 from magray_sec.model.scale import Domain
-from magray_sec.regex.pack import RuleSet, load_packs
+from magray_sec.regex.pack import RuleSet, catalogue_of
+from magray_sec.regex.tune import rules_in_use
 
-LANGUAGES = ("rust", "shell")
-"""What the shipped packs claim for the domain code: claims are made before any pack is read."""
+_HEAD = 4096
+"""Bytes of a shipped pack in which its languages are named."""
+_LANGUAGES = re.compile(r"^languages: *\[([a-z, -]*)\]", re.MULTILINE)
+
+
+def languages() -> frozenset[str]:
+    """What the shipped packs claim to look at for the domain code.
+
+    Claims are made before any pack is read, by every command that lists scanners: a pack's head is looked at, no YAML
+    is parsed.
+    """
+    named: set[str] = set()
+    for path in datafiles.files("rules"):
+        with open(path, encoding="utf-8") as pack:
+            found = _LANGUAGES.search(pack.read(_HEAD))
+        named.update(filter(None, re.split(r"[, ]+", found[1])) if found else ())
+    return frozenset(named)
 
 
 def claims(inventory: Inventory) -> tuple[Claim, ...]:
     """All text for secrets, and the languages of the shipped packs for code."""
     made = [Claim(domain=Domain.SECRETS, item=item.id) for item in inventory.of(ItemKind.TREE)]
-    languages = inventory.of(ItemKind.LANGUAGE)
-    made += [Claim(domain=Domain.CODE, item=item.id) for item in languages if item.name in LANGUAGES]
+    known = languages()
+    made += [Claim(domain=Domain.CODE, item=item.id) for item in inventory.of(ItemKind.LANGUAGE) if item.name in known]
     return tuple(made)
 
 
@@ -45,19 +64,34 @@ def inspect(source: Source, claimed: tuple[Claim, ...], context: ScanContext) ->
     """
     # Hyperscan and RE2 are for the worker alone: whoever lists scanners does not wait for them.
     from magray_sec.regex.compile import compile_rules, flaw  # noqa: PLC0415
+    from magray_sec.regex.marks import MARKS, with_marks  # noqa: PLC0415
+    from magray_sec.regex.overlap import telling  # noqa: PLC0415
     from magray_sec.regex.scan import MAX_HITS, Engine  # noqa: PLC0415
 
-    ruleset = load_packs(context.packs or datafiles.files("rules"), context.cache)
+    tuned = rules_in_use(context.packs or datafiles.files("rules"), context.cache, context.rule_settings)
+    yield from tuned.notifications
+    ruleset = tuned.ruleset
     yield from _unclaimed(ruleset, claimed)
-    database = compile_rules(ruleset, context.cache)
-    if flaw(database):
-        yield Notification(level=Level.WARNING, message=flaw(database))
-    engine = Engine(ruleset, database)
-    scanned = engine.scan(source.files(), source.read, jobs=max(1, context.jobs))
-    rules = {rule.canonical: rule.rule for rule in ruleset.rules}
-    for judged in scanned.found:
+    sought = with_marks(ruleset)
+    database = compile_rules(sought, context.cache)
+    if flaw():
+        yield Notification(level=Level.WARNING, message=flaw())
+    engine = Engine(sought, database)
+    read = reader(source)
+    scanned = engine.scan(source.files(), read, jobs=max(1, context.jobs))
+    # Whoever scans Python alone is not told how Rust mends it.
+    matched = {(judged.rule.canonical, judged.rule.languages) for judged in scanned.found}
+    rules = catalogue_of(rule for rule in ruleset.rules if (rule.canonical, rule.languages) in matched)
+    parts = Parts(source, read)
+    marked: set[str] = set()
+    for judged in telling(scanned.found):
         rule = judged.rule
+        if rule.canonical == MARKS:
+            marked.add(judged.path)
+            continue
         is_secret = rule.domain is Domain.SECRETS
+        if not parts.counts(judged.file, judged.match):
+            continue
         yield Sighting(
             native_rule=rule.canonical,
             domain=rule.domain,
@@ -66,13 +100,18 @@ def inspect(source: Source, claimed: tuple[Claim, ...], context: ScanContext) ->
             native_severity=rule.severity.value,
             severity=rule.severity,
             confidence=rule.confidence,
-            place=Place(path=judged.path, span=judged.token if is_secret else judged.match),
+            place=place(judged.file, judged.token if is_secret else judged.match),
             preview=judged.preview,
+            origin=parts.origin(judged.file, judged.token if is_secret else judged.match),
         )
-    yield from binary(scanned.binary)
+    yield from (Marked(path=path) for path in sorted(marked))
+    yield from binary(dict.fromkeys(scanned.binary))
+    yield from minified(dict.fromkeys(scanned.minified))
     for path, reason in scanned.unreadable:
         yield Gap(kind=GapKind.FILE, path=path, reason=f"it cannot be read: {reason}", hint="make it readable")
     for flooded in scanned.flooded:
+        if flooded.rule is not None and flooded.rule.canonical == MARKS:
+            continue  # the step that reads the comments says how many it reads
         if flooded.rule is not None:
             yield Gap(
                 kind=GapKind.FILE,
@@ -88,13 +127,10 @@ def inspect(source: Source, claimed: tuple[Claim, ...], context: ScanContext) ->
                 reason=f"it has too many candidates; it was looked at up to byte {flooded.offset}",
                 hint="exclude the file, or accept the gap",
             )
-    yield Metric(name="files", value=scanned.files)
-    yield Metric(name="bytes", value=scanned.bytes)
-    yield Metric(name="rules", value=len(ruleset.rules))
 
 
 def _unclaimed(ruleset: RuleSet, claimed: tuple[Claim, ...]) -> Iterator[Gap]:
-    """What was claimed for the shipped packs and none of the packs in use looks at."""
+    """What was claimed for the shipped packs and no rule in use looks at."""
     for claim in claimed:
         language = claim.item.partition(":")[2]
         if not any(pack.covers(claim.domain, language) for pack in ruleset.packs):
@@ -103,15 +139,18 @@ def _unclaimed(ruleset: RuleSet, claimed: tuple[Claim, ...]) -> Iterator[Gap]:
                 kind=GapKind.ITEM,
                 domain=claim.domain,
                 item=claim.item,
-                reason=f"none of the rule packs in use looks at {what}",
-                hint="use the shipped packs too",
+                reason=f"none of the rules in use looks at {what}",
+                hint="use the shipped packs too, and leave some of their rules on",
             )
 
 
 ADAPTER = Adapter(
     id="regex-rules",
     title="secrets and dangerous code, by magray-sec's own rules",
-    domains=frozenset({Domain.SECRETS, Domain.CODE}),
+    domains=frozenset({Domain.SECRETS, Domain.CODE, Domain.WORKFLOWS}),
     claims=claims,
     inspect=inspect,
+    looks_at_parts=True,
+    cores=0,
+    per_file=True,
 )

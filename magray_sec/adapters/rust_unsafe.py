@@ -404,4 +404,5 @@ ADAPTER = Adapter(
     domains=frozenset({Domain.UNSAFE}),
     claims=claims,
     inspect=inspect,
+    canonical={kind.value: f"unsafe/{kind.value}" for kind in Kind},
 )
