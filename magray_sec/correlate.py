@@ -7,6 +7,7 @@ Findings are only ever merged within a domain. What makes two of them one:
   advisory id that both sides name; never two RUSTSEC ids.
 - code, workflows: the same canonical rule on the same line by different tools; the n-th of one tool on a line is the
   n-th of another.
+- licences: the same identity, for the same package of the same lock file.
 - everything else: the same identity at the same place.
 """
 
@@ -98,6 +99,9 @@ def _place(finding: Finding) -> tuple[object, ...]:
         return (finding.domain, package.purl, package.lockfile)
     if finding.domain in (Domain.CODE, Domain.WORKFLOWS):
         return (finding.domain, finding.rule.id, location.path, location.line)
+    if finding.domain is Domain.LICENSES and finding.package:
+        # One scanner points at the manifest, another at the lock file.
+        return (finding.domain, finding.identity, finding.package.purl, finding.package.lockfile)
     return (finding.domain, finding.identity, location.path, location.line, region and region.start_column)
 
 
