@@ -233,14 +233,25 @@ def _unlooked(report: ScanReport, page: _Page, *, verbose: bool) -> None:
     _gaps([ruling for ruling in gaps if verbose or ruling.effect != "noted"], page, verbose=verbose)
     if not verbose:
         _noted([ruling for ruling in gaps if ruling.effect == "noted"], page)
-    for run in absent:
-        page.add(f"  missing     {run.adapter}: {run.reason}" + (f" (install: {run.hint})" if run.hint else ""))
+    _absent(absent, page, verbose=verbose)
     kinds = Counter(entry.reason for entry in skipped)
     for reason in (reason for reason in SkipReason if kinds[reason]):
         page.add(f"  skipped     {_count(kinds[reason], 'entry', 'entries')}: {reason.value}")
     for entry in skipped if verbose else ():
         detail = f" ({entry.detail})" if entry.detail else ""
         page.add(f"              {shown_path(entry.path)}: {entry.reason.value}{detail}")
+
+
+def _absent(runs: list[ToolRun], page: _Page, *, verbose: bool) -> None:
+    """The scanners that are not there, where others look at the same; those that are not installed in one line."""
+    plain = [] if verbose else [run for run in runs if run.reason.endswith(" is not installed")]
+    if len(plain) > 1:
+        names = ", ".join(run.adapter for run in plain)
+        page.add(
+            f"  missing     {names}: not installed; others look at the same (-v, or `magray-sec doctor`, says how)"
+        )
+    for run in (run for run in runs if len(plain) < 2 or run not in plain):
+        page.add(f"  missing     {run.adapter}: {run.reason}" + (f" (install: {run.hint})" if run.hint else ""))
 
 
 def _gaps(gaps: list[GapRuling], page: _Page, *, verbose: bool) -> None:
