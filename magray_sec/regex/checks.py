@@ -21,6 +21,13 @@ _PEM_END = re.compile(rb"-----END|\Z")
 _PEM_NOISE = re.compile(rb"\\[nrt]|[\s\"'+,;\\]")
 _PEM_HEADERS = re.compile(rb"(?:^|\n|\\n)[ \t]*[A-Za-z-]{2,40}: [^\n\\]*")
 _BODY_READ = 400
+_MARK = re.compile(rb"[^\w+/=.-]")
+_LEAST_VALUE = 5
+_SETTING = re.compile(
+    rb"(?:[A-Za-z]+(?:[-_ .][A-Za-z]+)*|[\d.,:-]+|[\w-]+(?:\.[\w-]+)*\.[a-z]{2,12}(?::\d+)?|[\w.-]+:\d+"
+    rb"|[A-Za-z][\w+.-]*://[^\s:@/]*(?::\d+)?(?:/[^\s@?]*)?|[\w.+-]+@[\w.-]+|(?:/[\w.-]+)+)\Z"
+    rb"|-----BEGIN (?:CERT|PUBLIC|SSH2 PUBLIC|X509|TRUSTED)|ssh-(?:rsa|ed25519) |\s*[{\[]\s*[}\]]\Z"
+)
 _BASE58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 _PHRASE_LENGTHS = frozenset((12, 15, 18, 21, 24))
 _WORDS_APART = 9
@@ -199,6 +206,19 @@ def _mixed(token: bytes) -> bool:
     return any(0x30 <= byte <= 0x39 for byte in token) and any(chr(byte).isalpha() for byte in token if byte < 128)
 
 
+def _marked(token: bytes) -> bool:
+    """Whether it holds a mark that no name and no base64 has."""
+    return _MARK.search(token) is not None
+
+
+def _kubernetes_value(token: bytes) -> bool:
+    """Whether an entry of a Secret holds one: no word, number, host, address without a password, or certificate."""
+    data = _decoded(token)
+    # Under `stringData` it is written as it is; what is random bytes in base64 is judged as it is written, too.
+    text = data.strip() if data is not None and _is_text(data) else token
+    return len(text) > _LEAST_VALUE and _SETTING.match(text) is None
+
+
 CHECKS: Mapping[str, Callable[[bytes], bool]] = {
     "github-crc32": _github_crc32,
     "grafana-crc32": _grafana_crc32,
@@ -217,5 +237,7 @@ CHECKS: Mapping[str, Callable[[bytes], bool]] = {
     "not-uuid": _not_uuid,
     "not-hex": _not_hex,
     "mixed": _mixed,
+    "marked": _marked,
+    "kubernetes-value": _kubernetes_value,
 }
 """By name: whether a token passes."""

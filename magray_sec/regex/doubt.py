@@ -9,6 +9,7 @@ import hashlib
 import itertools
 import math
 import re
+import string
 from collections import Counter
 
 
@@ -44,7 +45,8 @@ _TEMPLATE = re.compile(
 # Words that no random token has by chance: a short one would reject one real token in a thousand.
 _EXAMPLE = re.compile(
     rb"(?i)example|placeholder|change[-_]?(?:me|it|this)|redacted|dummy|sample[-_]|[-_]sample|replace[-_]?(?:me|with|this)"
-    rb"|insert[-_]|your[-_]|(?:^|[-_ ])your|not[-_]?(?:real|a[-_]?secret)|(?-i:[Ff]ake|FAKE)|x{5,}|\*{3,}|\.{3,}|\xe2\x80\xa6"
+    rb"|insert[-_]|your[-_]|(?:^|[-_ ])your|not[-_]?(?:real|a[-_]?secret)|(?-i:[Ff]ake|FAKE)|x{5,}|\*{3,}|\.{3,}"
+    rb"|\xe2\x80\xa6|(?:generate|put|enter|paste)[-_](?:me|an?|the|your|here|this|it)|_[0-9]+_(?:char|byte)s?"
     rb"|(?:^|[-_])(?:todo|fixme|tbd|invalid|mock)(?:$|[-_])"
 )
 # In base64 of any length: nothing shorter.
@@ -73,6 +75,8 @@ _TEST_CLAIMS = re.compile(rb'"sub":\s?"1234567890".{0,20}"John Doe"|"iss":\s?"jo
 _BASE64 = re.compile(rb"[A-Za-z0-9+/_-]{8,400}={0,2}")
 _KEYBOARD = re.compile(rb"(?i)qwert(?:y|z)|asdfgh|zxcvbn|1q2w3e|letmein|deadbeef|cafebabe|0badc0de|badc0ffee")
 _MIN_RUN = 6
+# The alphabet with digits strewn in.
+_ALPHABET_RUNS = tuple(string.ascii_lowercase[at : at + 9].encode() for at in range(18))
 
 _ENVIRONMENT = re.compile(
     rb"(?i)\b(?:process\.env|os\.environ|os\.getenv|getenv|env::var|env!|option_env!|std::env|dotenv|import\.meta\.env|env\.get"
@@ -98,6 +102,10 @@ _CONSTANT = re.compile(rb"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+|[A-Z]{2,}")
 _WORDS = re.compile(rb"[A-Za-z][a-z]*(?:[-_./: ]?[A-Za-z][a-z]*)*")
 _CAMEL = re.compile(rb"[A-Z]?[a-z]{2,}(?:[A-Z][a-z]+)+")
 _IDENTIFIER = re.compile(rb"[A-Za-z_]\w*")
+# The time in its first ten characters is one of this century.
+_ULID = re.compile(rb"01[0-9A-HJKMNP-TV-Z]{24}")
+_EXCLAMATION = re.compile(rb"[A-Za-z]{3,}(?:[-_'][A-Za-z]{2,})*[!?:.]{1,3}")
+_SAYS_PASSWORD = re.compile(rb"[a-z_-]*(?:password|passwd|passphrase)[a-z_-]*[0-9]{0,2}")
 _CREDENTIAL_WORD = re.compile(
     rb"(?i)pass(?:word|wd|phrase)?|secret|token|api[-_]?key|key|auth|credential|user|name|field|header|param|login|hash"
     rb"|config|value|string|type|input|output|default|null|none|true|false|undefined|required|optional|test|prompt|reset"
@@ -110,7 +118,7 @@ _NO_VALUE = frozenset(
     b" helloworld".split()
 )
 _PATH = re.compile(
-    rb"^(?:\.{0,2}/|~/|[A-Za-z]:\\|file:|[A-Za-z][\w+.-]{1,20}://[^\s:@/]*(?::[0-9]{1,5})?(?:/|$)|[\w.-]+(?:/[\w.-]+){2,}$)|\.(?:[a-z]{2,4}|json|yaml|toml|html)$"
+    rb"^(?:\.{0,2}/|~/|\*\*/|localhost:[0-9]{2,5}$|[A-Za-z]:\\|file:|[A-Za-z][\w+.-]{1,20}://[^\s:@/]*(?::[0-9]{1,5})?(?:/|$)|[\w.-]+(?:/[\w.-]+){2,}$)|\.(?:[a-z]{2,4}|json|yaml|toml|html)$"
 )
 _TYPE = re.compile(rb"^(?:&|&mut |Option<|Vec<|Box<|Arc<|impl |dyn |typing\.|str\b|String\b|SecretString\b)")
 
@@ -125,6 +133,13 @@ _HASH_NAME = re.compile(
 )
 _HASH = re.compile(rb"(?:sha(?:1|224|256|384|512)|md5|h1|blake2[bs]?|crc32c?)[-:=][A-Za-z0-9+/=_-]{16,}")
 _NAME_END = re.compile(rb"[\w.-]*\Z")
+# Tokens that pages, retries and browsers are kept apart by, that check who owns a host, or that a text is split into;
+# and what a handshake works out on the way.
+_PUBLIC_NAME = re.compile(
+    rb"(?i)(?:next|prev(?:ious)?|page|pagination|continuation|request|idempotency|sync|resume|cursor|marker|csrf|xsrf|pad|bos|eos|sep"
+    rb"|unk|cls|mask|site-?verification|starting|upload-?id|delta|skip|forward|backward|change)[_-]?token|(?:exporter|handshake|traffic"
+    rb"|early|premaster|resumption)[_-]?(?:master[_-]?)?secret"
+)
 _ID_NAME = re.compile(rb"(?i)(?:uuid|guid|(?:^|[^a-z])id|[a-z]_id)[\"'`\])]{0,2}\s{0,4}(?:[:=]|=>)")
 
 
@@ -178,6 +193,12 @@ def no_value(
         return Reason.COMMIT
     if _UUID.fullmatch(token) and _ID_NAME.search(name):
         return Reason.UUID
+    if _ULID.fullmatch(token):
+        return Reason.UUID
+    if _EXCLAMATION.fullmatch(token):
+        return Reason.TEXT
+    if _PUBLIC_NAME.search(name) or _SAYS_PASSWORD.fullmatch(token):
+        return Reason.NAME
     if _CONSTANT.fullmatch(token) or _echoes(name, token):
         return Reason.NAME
     if not (is_quoted or is_literal) and _is_expression(token, context):
@@ -269,6 +290,9 @@ def _longest_run(token: bytes) -> int:
 
 def _is_sequence(token: bytes) -> bool:
     """Whether in a good part of it each letter or digit follows the one before, up or down: `abcdef`, `987654`."""
+    letters = bytes(byte for byte in token.lower() if 0x61 <= byte <= 0x7A)
+    if any(run in letters for run in _ALPHABET_RUNS):
+        return True
     longest = 1
     for step in (1, -1):
         run = 1
