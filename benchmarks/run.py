@@ -29,6 +29,7 @@ BENCHMARKS = {
     "Start-up": ("startup.py",),
     "Rule engine": ("engine.py", sysconfig.get_path("stdlib")),
     "SARIF": ("sarif.py",),
+    "Policy": ("policy.py",),
 }
 SEEDS = (1, 2)
 """Of the corpora that are scored."""

@@ -18,6 +18,12 @@ def folder(name: str) -> str:
     return packaged if os.path.isdir(packaged) else os.path.join(os.path.dirname(_PACKAGE), name)
 
 
+def packed(name: str) -> str:
+    """The absolute path of a rule pack that was validated when the wheel was built, by the name it has there. There
+    is none in a checkout, and there may be none in a wheel."""
+    return os.path.join(_PACKAGE, "data", "packs", name)
+
+
 def files(name: str, suffix: str = ".yaml") -> tuple[str, ...]:
     """The absolute paths of the shipped files of a folder (`rules`, `rules/semgrep`, `policies`), sorted; sub-folders
     included, but for those that hold the rules of another engine."""

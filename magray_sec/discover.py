@@ -12,7 +12,7 @@ import os
 import posixpath
 import stat
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from magray_sec import _cargo_workspace, _manifests
@@ -49,7 +49,7 @@ from magray_sec.model.run import (
 )
 from magray_sec.model.scale import Domain
 from magray_sec.model.text import shown_path
-from magray_sec.source import TreeSource, is_within
+from magray_sec.source import TreeSource, is_within, state_of
 
 _WORKFLOWS = ".github/workflows"
 _FIRST_BYTES = 100
@@ -84,11 +84,20 @@ def discover(path: str, limits: Limits) -> tuple[Target, Inventory]:
     )
     return _target(walk.source.root, tree, prefix, is_dirty=is_dirty), Inventory(
         items=tuple(sorted(items, key=lambda item: (item.kind.value, os.fsencode(item.name)))),
-        files=tuple(sorted(walk.files, key=lambda file: os.fsencode(file.path))),
+        files=_sorted(walk.files),
+        states=walk.taken,
         skipped=tuple(sorted(walk.every_skip(), key=lambda skip: (os.fsencode(skip.path), skip.reason.value))),
         gaps=tuple(sorted((*walk.gaps, *gaps), key=lambda gap: gap.sort_key)),
         notifications=(*notifications, *notes),
     )
+
+
+def _sorted(files: Iterable[File]) -> tuple[File, ...]:
+    """By the bytes of their paths."""
+    by_path = {file.path: file for file in files}
+    # Characters are in the order of their UTF-8; not so what stands for bytes that are no UTF-8.
+    order = sorted(by_path) if "".join(by_path).isascii() else sorted(by_path, key=os.fsencode)
+    return tuple(by_path[path] for path in order)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,7 +134,7 @@ def work_files(path: str, limits: Limits) -> WorkFiles:
     return WorkFiles(
         target=_target(walk.source.root, tree, prefix, is_dirty=walk.untracked > 0),
         prefix=prefix,
-        files=tuple(sorted(walk.files, key=lambda file: os.fsencode(file.path))),
+        files=_sorted(walk.files),
         recorded=recorded,
         scripts=frozenset(walk.scripts),
         skipped=tuple(sorted(walk.skipped, key=lambda skip: (os.fsencode(skip.path), skip.reason.value))),
@@ -267,6 +276,8 @@ class _Walk:
     prefix: str
     tracked: _Tracked
     files: list[File] = field(default_factory=list)
+    taken: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    """The states of `files`, by path."""
     scripts: list[str] = field(default_factory=list)
     """Executables whose names say nothing of what they are."""
     skipped: list[Skipped] = field(default_factory=list)
@@ -428,6 +439,7 @@ class _Walk:
         )
         if is_readable and state.st_size <= self.limits.max_file_bytes:
             self.files.append(File(path=path, size=state.st_size))
+            self.taken[path] = state_of(state)
             if state.st_mode & stat.S_IXUSR and "." not in entry.name:
                 self.scripts.append(path)
             return

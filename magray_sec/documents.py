@@ -14,6 +14,7 @@ is a date. A schema may carry three annotations of ours, which other validators 
 
 from __future__ import annotations
 
+import bisect
 import os
 import re
 import stat
@@ -87,6 +88,28 @@ def load(text: str, *, file: str, schema: Mapping[str, Any], empty: Any = None) 
     A document without any content stands for `empty`.
     """
     document = _parse(text, file, empty)
+    check(document, schema)
+    return document
+
+
+def load_json(text: str, *, file: str, schema: Mapping[str, Any]) -> Document:
+    """The JSON document `text` as `load` gives a YAML document. SettingsError where it is none, gives a key twice, or
+    is not valid by `schema`.
+    """
+    import json  # noqa: PLC0415
+
+    text = text.removeprefix("\ufeff")
+    if len(text) > MAX_BYTES:
+        raise _too_large(file)
+    try:
+        data = json.loads(text)
+    except json.JSONDecodeError as error:
+        what = f"not JSON: {error.msg[:1].lower()}{error.msg[1:]}"
+        raise _error(file, (error.lineno, error.colno), what, "") from error
+    except (RecursionError, ValueError) as error:
+        raise _error(file, (1, 1), "nested too deeply, or with a number of too many digits", "") from error
+    values, keys = _json_places(text, file)
+    document = Document(file=file, data=data, values=values, keys=keys)
     check(document, schema)
     return document
 
@@ -437,6 +460,62 @@ def _needs_quotes(file: str, position: Position, character: str) -> SettingsErro
     return _error(file, position, f"text that starts with '{clean(character)}' needs quotes", "put it in single quotes")
 
 
+# --- JSON text -> places
+
+_JSON_TOKEN = re.compile(r'[\[\]{},:]|"(?:[^"\\]|\\.)*"|[^\s\[\]{},:"]+', re.DOTALL)
+
+
+def _json_places(text: str, file: str) -> tuple[dict[Path, Position], dict[Path, Position]]:
+    """Where the values and keys of a valid JSON document stand. SettingsError where it is nested too deeply, gives a
+    key twice, or holds what is no number.
+    """
+    import json  # noqa: PLC0415
+
+    starts = [0, *(found.end() for found in re.finditer("\n", text))]
+    values: dict[Path, Position] = {}
+    keys: dict[Path, Position] = {}
+    path: list[str | int] = []
+    opened: list[str] = []
+    is_key = False
+    for found in _JSON_TOKEN.finditer(text):
+        word = found[0]
+        line = bisect.bisect_right(starts, found.start())
+        place = (line, found.start() - starts[line - 1] + 1)
+        if word in "]}":
+            opened.pop()
+            if len(path) > len(opened):
+                path.pop()
+            is_key = False
+            continue
+        if word == ",":
+            step = path.pop()
+            is_key = opened[-1] == "{"
+            if not is_key:
+                path.append(int(step) + 1)
+            continue
+        if word == ":":
+            continue
+        if is_key:
+            path.append(json.loads(word))
+            if tuple(path) in keys:
+                line = keys[tuple(path)][0]
+                raise _error(file, place, f"the key {_quoted(str(path[-1]))} is given twice", f"it is on line {line}")
+            keys[tuple(path)] = place
+            is_key = False
+            continue
+        if word in ("NaN", "Infinity", "-Infinity"):
+            raise _error(file, place, f"'{word}' is no number to reckon with", "")
+        values[tuple(path)] = place
+        if word in "[{":
+            opened.append(word)
+            if len(opened) > MAX_DEPTH:
+                raise _error(file, place, f"nested deeper than {MAX_DEPTH} levels", "")
+            is_key = word == "{"
+            if not is_key:
+                path.append(0)
+    return values, keys
+
+
 # --- TOML text -> places
 
 
@@ -529,7 +608,9 @@ def _explain(document: Document, schema: Mapping[str, Any], error: ValidationErr
         case "required":
             for key in wanted:
                 if key not in value:
-                    yield say(f"missing key {_quoted(key)}{inside}", _required_hint(key, value, part, schema))
+                    # A condition (`then`) asks for keys that its parent describes.
+                    described = part if "properties" in part or path else schema
+                    yield say(f"missing key {_quoted(key)}{inside}", _required_hint(key, value, described, schema))
         case "dependentRequired":
             for key, needs in wanted.items():
                 for other in needs:
@@ -626,6 +707,7 @@ def _homes(schema: Mapping[str, Any], key: str) -> str:
             found.append(place)
         for name, inner in properties.items():
             walk(inner, f"{place}.{name}" if place else name, depth + 1)
+        walk(part.get("additionalProperties"), f"{place}.*" if place else "*", depth + 1)
         walk(part.get("items"), f"{place}[]", depth + 1)
         for branch in (*part.get("anyOf", ()), *part.get("oneOf", ())):
             walk(branch, place, depth + 1)

@@ -18,6 +18,7 @@ from magray_sec.model.scale import Outcome
 
 Parse = Callable[[RawOutput], Iterator[Said]]
 _STDERR_LINES = 3
+_STDERR_READ_BYTES = 20_000
 _ERROR = re.compile(r"(?:error|fatal|panic)\b", re.IGNORECASE)
 _VERSION = re.compile(r"\d+(?:\.\d+)+(?:[-.+]?[0-9A-Za-z]+)*")
 
@@ -109,6 +110,9 @@ def _one(
     gaps = len(heard.gaps)
     complaint, stated = _listen(raw, parse, heard, is_import=is_import)
     seen = len(heard.sightings) - before
+    # Of one thing that lies in the way of several commands a scanner speaks in each.
+    known = set(heard.sightings[:before])
+    heard.sightings[before:] = [entry for entry in heard.sightings[before:] if entry not in known]
     is_partial = raw.exit_code in adapter.partial_exits and not complaint and len(heard.gaps) > gaps
     if raw.output_capped:
         return Outcome.FAILED, f"it printed more than the {len(raw.stdout) // 1_000_000} MB that are read"
@@ -238,7 +242,9 @@ def _exit(raw: RawOutput) -> str:
 def _stderr(raw: RawOutput) -> str:
     """What it said on standard error: from its first error on, else its last words. Lines of JSON are no words."""
     said = raw.stdout if raw.command.reports_on_stderr else raw.stderr
-    lines = [line.strip() for line in said[-20_000:].decode("utf-8", "replace").splitlines()]
+    # Not from the middle of a line on.
+    said = said if len(said) <= _STDERR_READ_BYTES else said[-_STDERR_READ_BYTES:].partition(b"\n")[2]
+    lines = [line.strip() for line in said.decode("utf-8", "replace").splitlines()]
     lines = [line for line in lines if line and not line.startswith("{")]
     first = next((index for index, line in enumerate(lines) if _ERROR.match(line)), None)
     told = lines[-_STDERR_LINES:] if first is None else lines[first : first + _STDERR_LINES]

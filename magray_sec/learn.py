@@ -5,7 +5,6 @@ Whether a scanner ran or was remembered makes no difference to anything that fol
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -46,16 +45,25 @@ def learn(
     scene: Scene,
     context: ScanContext,
     *,
+    began_ns: int,
+    is_fresh: bool = False,
     shorten: Callable[[str], str],
     on_event: Callable[[runner.Event], None] | None,
+    ahead: runner.Ahead | None = None,
+    meanwhile: Callable[[], object] | None = None,
 ) -> Learnt:
-    """Run what has to be run, longest first, and recall the rest."""
+    """Run what has to be run, longest first, and recall the rest; `is_fresh`: run all. `began_ns`: when the target was
+    not yet looked at; `meanwhile` as for `runner.execute`.
+    """
     root, files = scene.target.root, scene.inventory.files
-    began_ns = time.time_ns()
-    states = results.states(root, files)
+    states = scene.inventory.states or results.states(root, files)
     is_tree = isinstance(scene.source, TreeSource) and not scene.scope.is_part
     kept = Results(
-        folder=f"{context.cache}/results" if context.cache and is_tree else None, root=root, files=files, states=states
+        folder=f"{context.cache}/results" if context.cache and is_tree else None,
+        root=root,
+        files=files,
+        states=states,
+        is_fresh=is_fresh,
     )
     recalled = {step.adapter.id: kept.recall(step, context) for step in plan.steps}
     steps = tuple(
@@ -64,7 +72,13 @@ def learn(
         if (known := recalled[step.adapter.id]) is None or known.files
     )
     outputs = runner.execute(
-        steps, context, target_root=root, expected=kept.durations() if steps else {}, on_event=on_event
+        steps,
+        context,
+        target_root=root,
+        expected=kept.durations() if steps else {},
+        on_event=on_event,
+        ahead=ahead,
+        meanwhile=meanwhile,
     )
     made = {
         output.step.adapter.id: interpret(

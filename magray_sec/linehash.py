@@ -20,6 +20,8 @@ _LANES = 512
 _SMALL = 1 << 16
 # So many windows are looked for one by one, which is faster than to hash every line before them.
 _FEW = 16
+_MOST_TRIES = 500
+_FIFTH = 20
 _LINE_BREAK = re.compile(rb"\r\n|\r|\n")
 _END_OF_FILE = "\uffff"
 _FILLING = "\0" * _WINDOW
@@ -32,7 +34,8 @@ def line_hash(data: bytes, lines: Iterable[int]) -> dict[int, str]:
         return {}
     last = max(wanted)
     known = _up_to(data, last)
-    return dict(_found(known, wanted) if len(wanted) <= _FEW else _hashed(known, wanted, last))
+    found = _found(known, wanted) if len(wanted) <= _FEW else None
+    return found if found is not None else dict(_hashed(known, wanted, last))
 
 
 def line_hashes(data: bytes) -> dict[int, str]:
@@ -52,27 +55,47 @@ def _up_to(data: bytes, last: int) -> bytes:
     return data[: start + size]
 
 
-def _found(data: bytes, wanted: frozenset[int]) -> Iterator[tuple[int, str]]:
-    """As `_hashed`, for few lines: equal windows are found by searching, not by the hash of each line. (Of unequal ones
-    with the same hash there is one pair in 2**64.)
+def _found(data: bytes, wanted: frozenset[int]) -> dict[int, str] | None:
+    """As `_hashed`, for few lines: only windows that have a fifth in common with a wanted one are hashed. None where
+    these are many.
+
+    Unequal windows have the same hash where two neighbouring units differ by 1 and by -37, which happens. That this is
+    so in three places of a window, or that all of it differs, is chance of one in 2**64, or a text made to that end.
     """
     # Each window stands behind a line feed, and the last ones are full.
     text = f"\n{_kept(data)}{_FILLING}"
     last = max(wanted)
     lengths = [len(line) + 1 for line in text.split("\n", last + 1)[: last + 1]]
     ends = list(accumulate(lengths[:-1]))
-    places: dict[str, list[tuple[int, int]]] = {}
+    found = {}
     for number in sorted(number for number in wanted if 1 <= number <= len(ends)):
-        place = ends[number - 1] - 1
-        places.setdefault(text[place : place + 1 + _WINDOW], []).append((place, number))
-    values = _polynomials([window[1:] for window in places])
-    for (window, same), value in zip(places.items(), values, strict=True):
-        at, times = -1, 0
-        for place, number in same:
-            while at < place:
-                at = text.find(window, at + 1)
-                times += 1
-            yield number, f"{value:x}:{times}"
+        start = ends[number - 1]
+        alike = _alike(text, start)
+        if alike is None:
+            return None
+        value, *others = _polynomials([text[place : place + _WINDOW] for place in (start, *alike)])
+        found[number] = f"{value:x}:{others.count(value) + 1}"
+    return found
+
+
+def _alike(text: str, start: int) -> set[int] | None:
+    """Where before `start` windows begin that have one of five parts in common with the window there; None: at too many
+    places.
+    """
+    alike = set()
+    tries = 0
+    for cut in range(0, _WINDOW, _FIFTH):
+        end = cut + _FIFTH
+        part = text[start + cut : start + end]
+        at = text.find(part, cut, start - 1 + end)
+        while at >= 0:
+            if text[at - cut - 1] == "\n" and at > cut:
+                alike.add(at - cut)
+            tries += 1
+            if tries > _MOST_TRIES:
+                return None
+            at = text.find(part, at + 1, start - 1 + end)
+    return alike
 
 
 def _hashed(data: bytes, wanted: frozenset[int] | None, last: int | None) -> Iterator[tuple[int, str]]:

@@ -423,10 +423,15 @@ def _filter(hidden: set[str]) -> Hide:
 
     options = re2.Options()
     options.max_mem = 1 << 30
-    pattern = re2.compile("|".join(re2.escape(value) for value in values), options)
+    options.encoding = re2.Options.Encoding.LATIN1
+    pattern = re2.compile(b"|".join(re2.escape(value.encode("utf-8", "surrogatepass")) for value in values), options)
 
     def by_all(text: str) -> str:
-        return str(pattern.sub("[REDACTED]", text)) if pattern.search(text) else text
+        # Bytes: the name of a file may be no UTF-8, which RE2 does not take as text.
+        data = text.encode("utf-8", "surrogatepass")
+        if not pattern.search(data):
+            return text
+        return bytes(pattern.sub(b"[REDACTED]", data)).decode("utf-8", "surrogatepass")
 
     return by_all
 

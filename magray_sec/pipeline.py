@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import os
 import sys
 import time
@@ -9,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from magray_sec import __version__, worker
+from magray_sec import __version__, datafiles, worker
 from magray_sec.allow import Known, allow
 from magray_sec.correlate import correlate
 from magray_sec.cover import cover
@@ -46,7 +48,7 @@ from magray_sec.report import scope
 from magray_sec.scopes import Scene, Wanted, look
 
 if TYPE_CHECKING:  # a scan of a few commits starts no process
-    from magray_sec.runner import Event
+    from magray_sec.runner import Ahead, Event
 
 _FEW_FILES = 2000
 _FEW_BYTES = 16_000_000
@@ -76,12 +78,18 @@ class ScanRequest:
     baseline: tuple[BaselineEntry, ...] | None = None
     """What the findings are compared with; None: nothing."""
     baseline_file: str = ""
+    event: str | None = None
+    """What set the scan off (`pull_request`), where the caller knows."""
     deselected: Mapping[str, str] = field(default_factory=dict)
     """Adapter id -> why it is not run."""
+    others: Callable[[], tuple[Adapter, ...]] = tuple
+    """Gives the deselected adapters, which are not among `adapters`; asked while the others run."""
     options: tuple[tuple[str, str], ...] = ()
     notifications: tuple[Notification, ...] = ()
     """What the caller has to say of its settings."""
     is_whole: bool = True
+    is_fresh: bool = False
+    """Every scanner looks again, even where nothing has changed since it did."""
     wanted: Wanted = Wanted()
     """What the scan is of. Of a part of the target, `adapters` are those that can look at one."""
     whole_only: tuple[str, ...] = ()
@@ -90,7 +98,14 @@ class ScanRequest:
 
 def scan(request: ScanRequest, *, on_event: Callable[[Event], None] | None = None) -> ScanReport:
     """All that a scan of the target says. UsageError where the target cannot be scanned at all."""
-    began = time.monotonic()
+    with contextlib.ExitStack() as running:
+        return _scan(request, running, on_event)
+
+
+def _scan(request: ScanRequest, running: contextlib.ExitStack, on_event: Callable[[Event], None] | None) -> ScanReport:
+    began, began_ns = time.monotonic(), time.time_ns()
+    others = functools.cache(request.others)
+    ahead = None if request.wanted.is_part else running.enter_context(_ahead(request))
     scene = look(request.path, request.context.limits, request.wanted)
     if scene.scope.is_part:
         scene = _claimed_alone(scene, request)
@@ -110,26 +125,43 @@ def scan(request: ScanRequest, *, on_event: Callable[[Event], None] | None = Non
         # Whoever looks at a small part does not wait for what starts processes to be imported.
         from magray_sec.learn import learn  # noqa: PLC0415
 
-        learnt = learn(plan, scene, context, shorten=shorten, on_event=on_event)
+        learnt = learn(
+            plan,
+            scene,
+            context,
+            began_ns=began_ns,
+            is_fresh=request.is_fresh,
+            shorten=shorten,
+            on_event=on_event,
+            ahead=ahead,
+            meanwhile=others,
+        )
         interpretations = list(learnt.interpretations)
         inventory = replace(inventory, gaps=(*inventory.gaps, *learnt.gaps))
         said = (*said, *learnt.notifications)
     interpretations += [_read(entry, target, inventory, source, context, shorten) for entry in request.imports]
     anchor = _anchor(inventory)
-    normalized = normalize(interpretations, source, {entry.id: entry for entry in request.adapters}, anchor=anchor)
+    spoken = {entry.id: entry for entry in (*request.adapters, *(entry.adapter for entry in request.imports))}
+    normalized = normalize(interpretations, source, spoken, anchor=anchor)
     if learnt:
         learnt.remember(normalized.hide)
     findings = correlate(normalized.findings)
     compared = compare(findings, request.baseline) if request.baseline is not None else None
     findings = compared.findings if compared else findings
-    skips = (*plan.skips, *_whole_only(request, scene.scope))
+    left_out = make_plan(target, inventory, others(), context, worker=work, deselected=request.deselected)
+    skips = (*plan.skips, *left_out.skips, *_whole_only(request, scene.scope))
     runs = tuple(sorted((*normalized.runs, *skips), key=lambda run: run.adapter))
     covered = cover(inventory, runs)
     allowed = allow(
         findings,
         normalized.allowances,
         source,
-        Known(adapters=request.adapters, packs=context.packs, cache=context.cache, runs=runs),
+        Known(
+            adapters=sorted((*request.adapters, *others()), key=lambda entry: entry.id),
+            packs=context.packs,
+            cache=context.cache,
+            runs=runs,
+        ),
         marked=normalized.marked,
         hide=normalized.hide,
         is_part=scene.scope.is_part,
@@ -143,6 +175,7 @@ def scan(request: ScanRequest, *, on_event: Callable[[Event], None] | None = Non
         policy=request.policy,
         today=context.today,
         branch=target.branch,
+        event=request.event,
         allowed=allowed,
     )
     findings, decision, note = _without_permitted(findings, decision)
@@ -173,6 +206,21 @@ def scan(request: ScanRequest, *, on_event: Callable[[Event], None] | None = Non
         anchor=anchor,
     )
     return replace(report, line_hashes=tuple(_first_lines(scope.anchors(report), source)))
+
+
+def _ahead(request: ScanRequest) -> Ahead:
+    """The scanners that take long to start, which they do while the target is looked through."""
+    from magray_sec.runner import Ahead  # noqa: PLC0415
+
+    ahead = Ahead(request.context, target_root=request.path)
+    try:
+        for adapter in request.adapters:
+            if adapter.ready and adapter.id not in request.deselected:
+                ahead.begin(adapter, worker.argv(adapter), worker.greeting(adapter, request.context))
+    except BaseException:
+        ahead.close()
+        raise
+    return ahead
 
 
 def _claimed_alone(scene: Scene, request: ScanRequest) -> Scene:
@@ -342,7 +390,7 @@ class _Inputs(Mapping[str, bytes]):
 
 def _shortener(root: str, context: ScanContext) -> Callable[[str], str]:
     """Takes this machine's folders out of what is stored, so that reports are the same wherever they are made."""
-    places = [(context.work, "{work}"), (root, "{target}")]
+    places = [(context.work, "{work}"), (root, "{target}"), (datafiles.folder("rules"), "{rules}")]
     if context.cache:
         places.append((context.cache, "{cache}"))
     if context.database:

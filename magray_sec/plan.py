@@ -67,6 +67,11 @@ def _step(
     if tool.path is None:
         reason = tool.refused or f"{adapter.executable} is not installed"
         return _skip(adapter, claims, Outcome.MISSING, reason, adapter.install)
+    for name in adapter.requires:
+        needed = context.tools.get(name) or Tool(name=name)
+        if needed.path is None:
+            reason = needed.refused or f"{name}, which it starts, is not installed"
+            return _skip(adapter, claims, Outcome.MISSING, reason, f"install {name}")
     assert adapter.commands is not None  # noqa: S101 - an adapter without `inspect` has it, see the contract test
     made = adapter.commands(target, claims, context)
     commands = tuple(entry for entry in made if isinstance(entry, Command))

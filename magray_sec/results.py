@@ -26,9 +26,10 @@ from magray_sec.model.codec import from_plain, to_plain
 from magray_sec.model.finding import Sighting
 from magray_sec.model.run import Command, File, Inventory, ItemKind, ScanContext, ToolRun
 from magray_sec.model.scale import Outcome
+from magray_sec.source import state_of
 
 State = tuple[int, ...]
-"""Size, both times in nanoseconds, number and device of a file."""
+"""Of a file, see `source.state_of`."""
 
 _FORMAT = b"magray-sec results 1"
 _MOST_ENTRIES = 256
@@ -43,17 +44,19 @@ _WHOLE_SECOND_NS = 1_000_000_000
 def states(root: str, files: Sequence[File]) -> dict[str, State]:
     """The state of each file on disk; one that cannot be looked at is absent."""
     found: dict[str, State] = {}
+    prefix = os.path.join(root, "")
     for file in files:
         try:
-            state = os.lstat(os.path.join(root, file.path))
+            found[file.path] = state_of(os.lstat(prefix + file.path))
         except OSError:
             continue
-        found[file.path] = (state.st_size, state.st_mtime_ns, state.st_ctime_ns, state.st_ino, state.st_dev)
     return found
 
 
 def changed(before: Mapping[str, State], after: Mapping[str, State]) -> tuple[str, ...]:
     """The paths whose state is another one, or which came or went; sorted."""
+    if before == after:
+        return ()
     paths = before.keys() | after.keys()
     return tuple(sorted(path for path in paths if before.get(path) != after.get(path)))
 
@@ -77,6 +80,8 @@ class Results:
     files: tuple[File, ...]
     states: Mapping[str, State]
     """Of the files, as they were before any scanner ran."""
+    is_fresh: bool = False
+    """Nothing is recalled, whatever is known; what is found is kept."""
     names: dict[str, str] = field(default_factory=dict)
     """Adapter id -> the name of its entry."""
 
@@ -88,7 +93,7 @@ class Results:
             # NOTE: the history changes while every file stays as it is.
             return None
         name = self.names[adapter.id] = _name(step, context, self.root)
-        data = _kept.recall(self.folder, name)
+        data = None if self.is_fresh else _kept.recall(self.folder, name)
         if data is None:
             return None
         try:
@@ -122,9 +127,11 @@ class Results:
             return
         if any(entry.secret is not None for entry in interpretation.sightings):
             return
-        read = {file.path for file in self.files if reads(step.adapter, file.path)}
+        read = [file.path for file in self.files if reads(step.adapter, file.path)]
         settled = {
-            path: state for path, state in self.states.items() if path in read and _is_settled(state, now_ns=now_ns)
+            path: state
+            for path in read
+            if (state := self.states.get(path)) is not None and _is_settled(state, now_ns=now_ns)
         }
         if not step.adapter.per_file and len(settled) < len(read):
             return
@@ -218,7 +225,9 @@ def _only(interpretation: Interpretation, paths: set[str], *, is_all: bool) -> I
 
 
 def _is_settled(state: State, *, now_ns: int) -> bool:
-    newest = max(state[1:3])
+    newest = max(state[1], state[2])
+    if newest + _COARSE_TICK_NS < now_ns:
+        return True
     is_coarse = not any(moment % _WHOLE_SECOND_NS for moment in state[1:3])
     return newest + (_COARSE_TICK_NS if is_coarse else _TICK_NS) < now_ns
 

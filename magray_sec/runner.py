@@ -24,14 +24,14 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import Literal, Self
 
 from magray_sec import _reaper
-from magray_sec.model.adapter import Step, StepOutput
-from magray_sec.model.run import Claim, Command, Farm, RawOutput, ScanContext
+from magray_sec.model.adapter import Adapter, Step, StepOutput
+from magray_sec.model.run import PROGRESS, Claim, Command, Farm, RawOutput, ScanContext
 from magray_sec.source import is_within
 from magray_sec.toolbox import PASSED_ON, PASSED_ON_PATHS
 
@@ -69,17 +69,22 @@ _STDERR_KEPT_BYTES = 1_000_000
 _INPUT_CAP_BYTES = 50_000_000
 _KILL_TIMEOUT_S = 10.0
 """How long the end of a killed command is waited for; the reaper gives up sooner."""
+_IDLE_S = 0.02
 _LAST_WORDS_S = 1.0
 """How long the pipes of a command that ended may stay open: only something that outlived SIGKILL can hold them."""
 _READ_BYTES = 1 << 18
+_PIPE_BYTES, _WIDE_BYTES = 1 << 16, 1 << 20
+_PROGRESS = PROGRESS.encode()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """A step began or ended; for live progress."""
+    """A step began or ended, or said what takes it long; for live progress."""
 
     adapter: str
-    kind: Literal["started", "finished"]
+    kind: Literal["started", "said", "finished"]
+    message: str = ""
+    """What it said, as it is."""
     duration_s: float = 0.0
     """0 where it began."""
     exit_code: int | None = None
@@ -93,6 +98,8 @@ def execute(
     target_root: str,
     expected: Mapping[str, float] = {},
     on_event: Callable[[Event], None] | None = None,
+    ahead: Ahead | None = None,
+    meanwhile: Callable[[], object] | None = None,
 ) -> tuple[StepOutput, ...]:
     """Run the steps, as many at once as keep `context.jobs` processors busy, and return what each left behind, in the
     order given.
@@ -102,19 +109,17 @@ def execute(
 
     A step asks its tool for its version first (20 s), then runs its commands one after the other. A version probe, or
     a preparation that must not fail, that does not end with 0 ends the step. `on_event` is called in the caller's
-    thread. Whatever is raised here (KeyboardInterrupt, or an error of `on_event`) is raised after everything was
-    killed.
+    thread, and so is `meanwhile`, once, when the first commands have been started and told what to do: work for which
+    there is time then. What was started `ahead` for one of the commands is used for it. Whatever is raised here
+    (KeyboardInterrupt, or an error of `on_event`) is raised after everything was killed.
     """
     if not steps:
         return ()
-    said: queue.SimpleQueue[Event | _Ended] = queue.SimpleQueue()
     waiting = _Places(steps, max(context.jobs, 1), expected)
     outputs: dict[int, StepOutput] = {}
-    environment = _shared_environment(context.environment, target_root)
-    with _Reaper(environment) as reaper:
-        run = _Run(
-            context=context, target_root=target_root, reaper=reaper, environment=environment, prepared=_Prepared()
-        )
+    with ahead or Ahead(context, target_root=target_root) as at_work:
+        run = at_work.run
+        said = run.said
 
         def work() -> None:
             error: BaseException | None = None
@@ -132,20 +137,32 @@ def execute(
         try:
             for worker in workers:
                 worker.start()
-            _follow(said, len(workers), on_event)
+            _follow(said, len(workers), on_event, meanwhile)
         finally:
             waiting.clear()
-            reaper.close()
+            at_work.close()
             for worker in workers:
                 if worker.ident is not None:
                     worker.join(_KILL_TIMEOUT_S)
     return tuple(outputs[place] for place in range(len(steps)))
 
 
-def _follow(said: queue.SimpleQueue[Event | _Ended], workers: int, on_event: Callable[[Event], None] | None) -> None:
-    """Hand events on until all workers have ended; raise what one of them raised."""
+def _follow(
+    said: queue.SimpleQueue[Event | _Ended],
+    workers: int,
+    on_event: Callable[[Event], None] | None,
+    meanwhile: Callable[[], object] | None,
+) -> None:
+    """Hand events on until all workers have ended; raise what one of them raised. `meanwhile` is called when there has
+    been none for a while."""
     while workers:
-        event = said.get()
+        try:
+            event = said.get(timeout=_IDLE_S if meanwhile else None)
+        except queue.Empty:
+            if meanwhile:
+                meanwhile()
+                meanwhile = None
+            continue
         if isinstance(event, _Ended):
             workers -= 1
             if event.error:
@@ -234,14 +251,17 @@ class _CannotStartError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Run:
-    """What all steps of one `execute` share."""
+    """What all steps of one `execute` share. Several threads use it at once."""
 
     context: ScanContext
     target_root: str
     reaper: _Reaper
     environment: Mapping[str, str]
     """What every command gets, besides what is private to its step and its own."""
-    prepared: _Prepared
+    prepared: _Prepared = field(default_factory=_Prepared)
+    said: queue.SimpleQueue[Event | _Ended] = field(default_factory=queue.SimpleQueue)
+    begun: dict[tuple[str, ...], tuple[bytes, _Conversation]] = field(default_factory=dict)
+    """argv -> what was said so far to a process of that command line which runs already."""
 
     def step(self, step: Step, place: int) -> StepOutput:
         """Run one step. `place` is its place in the plan, from 0."""
@@ -249,7 +269,7 @@ class _Run:
         version: RawOutput | None = None
         outputs: list[RawOutput] = []
         try:
-            folder = self._folder(step, place)
+            folder = self._folder(f"{place:02d}-{step.adapter.id}")
             trouble = ""
         except OSError as error:
             folder, trouble = "", f"its private folder cannot be made ({_reason(error)})"
@@ -279,11 +299,21 @@ class _Run:
             duration_s=time.monotonic() - began,
         )
 
-    def _folder(self, step: Step, place: int) -> str:
+    def begin(self, adapter: Adapter, argv: tuple[str, ...], greeting: bytes) -> None:
+        """Start a command and say the first of what it is to be told. Where that fails it is started when its turn has
+        come, and what is wrong is heard then."""
+        command = Command(argv=argv, stdin=greeting, tells_progress=True)
+        step = Step(adapter=adapter, claims=(), commands=(command,))
+        with contextlib.suppress(OSError, _CannotStartError):
+            conversation = self._start(command, step, self._folder(f"early-{adapter.id}"), is_all=False)
+            conversation.speak()
+            self.begun[argv] = greeting, conversation
+
+    def _folder(self, named: str) -> str:
         """Make the step's own folder and those below it."""
         base = os.path.join(self.context.work, "steps")
         os.makedirs(base, mode=0o700, exist_ok=True)
-        name = folder = os.path.join(base, f"{place:02d}-{step.adapter.id}")
+        name = folder = os.path.join(base, named)
         again = 1
         while True:
             try:
@@ -323,6 +353,22 @@ class _Run:
         """Run the command to its end. _CannotStartError where it never ran."""
         if trouble:
             raise _CannotStartError(trouble)
+        conversation = self._begun(command) or self._start(command, step, folder)
+        conversation.run(self.context.timeout_s if command.timeout_s is None else command.timeout_s)
+        if conversation.start_errno is not None:
+            raise _CannotStartError(_spawn_reason(conversation.program, conversation.start_errno))
+        return conversation
+
+    def _begun(self, command: Command) -> _Conversation | None:
+        """The conversation with a process that was started for it; None: there is none."""
+        said, conversation = self.begun.pop(command.argv, (b"", None))
+        if conversation is None or not command.stdin.startswith(said):
+            return None
+        conversation.add(command.stdin[len(said) :])
+        return conversation
+
+    def _start(self, command: Command, step: Step, folder: str, *, is_all: bool = True) -> _Conversation:
+        """Have a command started. `is_all`: it is told nothing beyond the command's standard input."""
         environment = self._environment(command, folder)
         argv = self._argv(command, step, environment["PATH"])
         self._clear_output(command)
@@ -333,13 +379,16 @@ class _Run:
             cap_bytes=self.context.output_cap_bytes,
             keep_stdout=command.output_file is None,
             merge=command.reports_on_stderr,
+            is_all=is_all,
+            on_progress=partial(self._pass_on, step.adapter.id) if command.tells_progress else None,
         )
+        conversation.program = argv[0]
         protected = b"" if command.network else self._protected()
         self.reaper.start(argv, environment, os.path.join(folder, "cwd"), conversation, protected=protected)
-        conversation.run(self.context.timeout_s if command.timeout_s is None else command.timeout_s)
-        if conversation.start_errno is not None:
-            raise _CannotStartError(_spawn_reason(argv[0], conversation.start_errno))
         return conversation
+
+    def _pass_on(self, adapter: str, message: str) -> None:
+        self.said.put(Event(adapter=adapter, kind="said", message=message))
 
     def _protected(self) -> bytes:
         """The target, which no scanner may write to; but not where the scan's own folders lie in it."""
@@ -439,6 +488,33 @@ class _Run:
         if any(is_within(os.path.abspath(path), folder) for folder in folders):
             return any(_is_inside(path, folder) for folder in folders)
         return True
+
+
+class Ahead:
+    """Processes that are started before it is known all that they will be told, as `execute` starts its own. When it
+    is closed none of them is left."""
+
+    def __init__(self, context: ScanContext, *, target_root: str) -> None:
+        environment = _shared_environment(context.environment, target_root)
+        self._reaper = _Reaper(environment)
+        self.run = _Run(context=context, target_root=target_root, reaper=self._reaper, environment=environment)
+
+    def begin(self, adapter: Adapter, argv: tuple[str, ...], greeting: bytes) -> None:
+        """Start one; `greeting` is the first of what a command with this `argv` will be told."""
+        self.run.begin(adapter, argv, greeting)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Kill whatever runs, and wait until it is gone."""
+        for _, conversation in self.run.begun.values():
+            conversation.drop()
+        self.run.begun.clear()
+        self._reaper.close()
 
 
 class _Inputs(Mapping[str, bytes]):
@@ -566,7 +642,19 @@ def _above_standard(control: socket.socket) -> Iterator[int]:
 class _Conversation:
     """The host's ends of a command's pipes, and what has come through them."""
 
-    def __init__(self, *, stdin: bytes, cap_bytes: int, keep_stdout: bool, merge: bool = False) -> None:
+    def __init__(
+        self,
+        *,
+        stdin: bytes,
+        cap_bytes: int,
+        keep_stdout: bool,
+        merge: bool = False,
+        is_all: bool = True,
+        on_progress: Callable[[str], None] | None = None,
+    ) -> None:
+        """`is_all`: nothing will be added to `stdin`. `on_progress` takes the lines of standard error that are no
+        part of it."""
+        self.program = ""
         self.timed_out = False
         self.is_capped = False
         self.is_confined = False
@@ -578,6 +666,9 @@ class _Conversation:
         self._cap_bytes = cap_bytes
         self._keep_stdout = keep_stdout
         self._merge = merge
+        self._is_all = is_all
+        self._on_progress = on_progress
+        self._line = b""
         self._unsaid = memoryview(stdin)
         self._stdout = io.BytesIO()  # unlike a list of parts, it gives its bytes away without a second copy
         self._stdout_bytes = 0
@@ -599,9 +690,10 @@ class _Conversation:
             ours.callback(os.close, self._answer)
             theirs.callback(os.close, answer)
             ours.callback(self._hang_up)
-            if self._unsaid:
+            if self._unsaid or not self._is_all:
                 taken, self._feed = os.pipe()
                 os.set_blocking(self._feed, False)
+                _widen(self._feed, len(self._unsaid) if self._is_all else _WIDE_BYTES)
             else:
                 taken = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
             theirs.callback(os.close, taken)
@@ -613,6 +705,20 @@ class _Conversation:
             theirs.callback(os.close, err)
             yield [leash, answer, taken, out, out if self._merge else err]
             self._ours = ours.pop_all()
+
+    def add(self, stdin: bytes) -> None:
+        """The rest of what it is told."""
+        self._unsaid = memoryview(bytes(self._unsaid) + stdin)
+        self._is_all = True
+
+    def speak(self) -> None:
+        """Say as much as it can hear without waiting for it."""
+        if self._unsaid:
+            self._exchange(self._feed)
+
+    def drop(self) -> None:
+        """Have it killed, without a word."""
+        self._ours.close()
 
     def _let_go(self) -> None:
         """Have the command killed if it still runs."""
@@ -666,7 +772,7 @@ class _Conversation:
         """Read or write once. Whether there is more to come."""
         if fd == self._feed:
             try:
-                self._unsaid = self._unsaid[os.write(fd, self._unsaid[:_READ_BYTES]) :]
+                self._unsaid = self._unsaid[os.write(fd, self._unsaid[:_WIDE_BYTES]) :]
             except BlockingIOError:
                 return True
             except BrokenPipeError:
@@ -681,12 +787,25 @@ class _Conversation:
                 self._stdout.write(data[:room])
             return bool(data) and not self.is_capped
         if fd == self._err:
-            self._stderr += data
-            if len(self._stderr) > 2 * _STDERR_KEPT_BYTES:
-                del self._stderr[:-_STDERR_KEPT_BYTES]
+            self._note(data)
         else:
             self._answered += data
         return bool(data)
+
+    def _note(self, data: bytes) -> None:
+        """Keep a piece of its standard error, but what it says of its progress."""
+        is_end = not data
+        if self._on_progress is not None:
+            *lines, self._line = (self._line + data).split(b"\n")
+            told = [line for line in lines if line.startswith(_PROGRESS)]
+            for line in told:
+                self._on_progress(line[len(_PROGRESS) :].decode("utf-8", "replace"))
+            data = b"".join(line + b"\n" for line in lines if line not in told)
+        if is_end or len(self._line) > _READ_BYTES:
+            data, self._line = data + self._line, b""
+        self._stderr += data
+        if len(self._stderr) > 2 * _STDERR_KEPT_BYTES:
+            del self._stderr[:-_STDERR_KEPT_BYTES]
 
     def _conclude(self) -> None:
         told, size = self._answered, 1 + _reaper.NUMBER_BYTES
@@ -699,6 +818,15 @@ class _Conversation:
             self.start_errno = number
         elif not self.timed_out and not self.is_capped:
             self.start_errno = 0
+
+
+def _widen(pipe: int, size: int) -> None:
+    """Have a pipe take so many bytes at once where the system lets it: who writes need not wake for each part."""
+    if size > _PIPE_BYTES and sys.platform == "linux":
+        import fcntl  # noqa: PLC0415 - Windows has none
+
+        with contextlib.suppress(OSError):
+            fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, min(size, _WIDE_BYTES))
 
 
 def _spawn_reason(program: str, number: int) -> str:

@@ -26,6 +26,11 @@ def is_within(path: str, folder: str) -> bool:
     return path == folder or path.startswith(folder if folder.endswith(os.sep) else folder + os.sep)
 
 
+def state_of(status: os.stat_result) -> tuple[int, ...]:
+    """What tells whether a file is as it was: its size, both times in nanoseconds, number and device."""
+    return status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino, status.st_dev
+
+
 class TreeSource:
     """The files of a folder. Implements `model.run.Source`; pickled as its root and its list of files.
 
@@ -94,7 +99,11 @@ class TreeSource:
         if folder and not {"", ".", ".."}.isdisjoint(folder.split("/")):
             raise OSError(errno.EINVAL, "a path with empty or dot components", folder)
         absolute = os.path.join(self._real, *folder.split("/")) if folder else self._real
-        if os.path.realpath(absolute) != absolute:
+        above, _, name = folder.rpartition("/")
+        if name and above in self._plain:
+            if stat.S_ISLNK(os.lstat(self._plain[above] + name).st_mode):
+                return None
+        elif os.path.realpath(absolute) != absolute:
             return None
         prefix = absolute if absolute.endswith(os.sep) else absolute + os.sep
         self._plain[folder] = prefix

@@ -15,10 +15,11 @@ from dataclasses import replace
 from typing import Any
 
 from magray_sec.errors import MagraySecError
-from magray_sec.model.adapter import Adapter, Marked, Metric, ParseError, Said, Stated
+from magray_sec.model.adapter import Adapter, Inspect, Marked, Metric, ParseError, Said, Stated
 from magray_sec.model.codec import from_plain, to_plain
 from magray_sec.model.finding import Rule, Sighting
 from magray_sec.model.run import (
+    PROGRESS,
     Claim,
     Command,
     File,
@@ -38,27 +39,45 @@ _KINDS: Mapping[str, Any] = {
 
 def command(adapter: Adapter, claims: tuple[Claim, ...], source: Source, context: ScanContext) -> Command:
     """The command that inspects `source` with an in-process adapter."""
-    # A scanner in Python starts nothing: it is told where the tools are that prepare for it, and cargo's own cache.
-    known = {name: context.tools[name] for name in adapter.uses if name in context.tools}
-    homes = {name: place for name, place in context.environment.items() if name == "CARGO_HOME"}
     claimed = {claim.item for claim in claims}
     items = tuple(item for item in (context.inventory or Inventory()).items if item.id in claimed)
-    heard = replace(context, tools=known, environment=homes, inventory=Inventory(items=items))
+    heard = replace(_heard(adapter, context), inventory=Inventory(items=items))
+    files = source.files()
+    # Of ten thousand files of a tree each is told in the fewest words.
+    is_plain = all(file.lines is None and not file.blob for file in files)
     told = {
         "root": source.root,
-        "files": [
-            [file.path, file.size] if file.lines is None and not file.blob else to_plain(file)
-            for file in source.files()
-        ],
+        "paths": [file.path for file in files] if is_plain else [],
+        "sizes": [file.size for file in files] if is_plain else [],
+        "files": [] if is_plain else to_plain(files),
         "objects": getattr(source, "objects", None),
         "claims": to_plain(claims),
         "context": to_plain(heard),
     }
     return Command(
-        argv=(sys.executable, "-I", "-m", "magray_sec.worker", adapter.id),
+        argv=argv(adapter),
         claims=claims,
-        stdin=json.dumps(told).encode("ascii"),
+        stdin=greeting(adapter, context) + json.dumps(told).encode("ascii"),
+        tells_progress=True,
     )
+
+
+def argv(adapter: Adapter) -> tuple[str, ...]:
+    """The command line of an adapter's worker."""
+    return (sys.executable, "-I", "-m", "magray_sec.worker", adapter.id)
+
+
+def greeting(adapter: Adapter, context: ScanContext) -> bytes:
+    """What a worker is told first: all that does not depend on the target, as a line."""
+    heard = replace(_heard(adapter, context), inventory=None, database=None)
+    return json.dumps(to_plain(heard)).encode("ascii") + b"\n"
+
+
+def _heard(adapter: Adapter, context: ScanContext) -> ScanContext:
+    # A scanner in Python starts nothing: it is told where the tools are that prepare for it, and cargo's own cache.
+    known = {name: context.tools[name] for name in adapter.uses if name in context.tools}
+    homes = {name: place for name, place in context.environment.items() if name == "CARGO_HOME"}
+    return replace(context, tools=known, environment=homes)
 
 
 def parse(raw: RawOutput) -> Iterator[Said]:
@@ -103,14 +122,35 @@ def frames(said: Iterator[Said]) -> Iterator[str]:
 def main() -> int:
     """Read what to inspect from standard input, write what was seen to standard output."""
     from magray_sec.adapters import load  # noqa: PLC0415
-    from magray_sec.source import TreeSource  # noqa: PLC0415
 
-    told = json.loads(sys.stdin.buffer.read())
+    first = json.loads(sys.stdin.buffer.readline())
     adapter = load(sys.argv[1])
     if adapter.inspect is None:
         sys.stderr.write(f"{adapter.id} is not an in-process scanner\n")
         return 2
-    files = tuple(_file(entry) for entry in told["files"])
+    try:
+        inspect = adapter.ready(from_plain(ScanContext, first), _tell) if adapter.ready else adapter.inspect
+        rest = sys.stdin.buffer.read()
+        if rest:
+            _inspect(inspect, json.loads(rest))
+    except MagraySecError as error:
+        sys.stderr.write(f"{error}{'; ' if error.hint else ''}{error.hint}\n")
+        return 1
+    sys.stdout.flush()
+    return 0
+
+
+def _tell(message: str) -> None:
+    sys.stderr.write(f"{PROGRESS}{message}\n")
+    sys.stderr.flush()
+
+
+def _inspect(inspect: Inspect, told: dict[str, Any]) -> None:
+    """Write what a scanner says of what it was told."""
+    from magray_sec.source import TreeSource  # noqa: PLC0415
+
+    plain = tuple(File(path=path, size=size) for path, size in zip(told["paths"], told["sizes"], strict=True))
+    files = plain or from_plain(tuple[File, ...], told["files"])
     source: Source = TreeSource(told["root"], files)
     if told["objects"]:
         from magray_sec._git_objects import BlobSource, Objects  # noqa: PLC0415
@@ -119,19 +159,8 @@ def main() -> int:
         source = BlobSource(told["root"], files, Objects(folder, width))
     claims = from_plain(tuple[Claim, ...], told["claims"])
     context = from_plain(ScanContext, told["context"])
-    try:
-        for line in frames(adapter.inspect(source, claims, context)):
-            sys.stdout.write(line + "\n")
-    except MagraySecError as error:
-        sys.stderr.write(f"{error}{'; ' if error.hint else ''}{error.hint}\n")
-        return 1
-    sys.stdout.flush()
-    return 0
-
-
-def _file(plain: Any) -> File:
-    # Of ten thousand files of a tree each is told in the fewest words.
-    return File(path=plain[0], size=plain[1]) if isinstance(plain, list) else from_plain(File, plain)
+    for line in frames(inspect(source, claims, context)):
+        sys.stdout.write(line + "\n")
 
 
 if __name__ == "__main__":

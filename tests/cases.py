@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from histories import replay
-from magray_sec import adapters, database, worker
+from magray_sec import adapters, database, datafiles, worker
 from magray_sec.correlate import correlate
 from magray_sec.interpret import interpret
 from magray_sec.model.adapter import Adapter, Interpretation, Step, StepOutput
@@ -95,7 +95,7 @@ class Scene:
     @property
     def places(self) -> dict[str, str]:
         """What the placeholders of `meta.toml` stand for."""
-        places = {"{target}": self.target.root, "{work}": self.context.work}
+        places = {"{target}": self.target.root, "{work}": self.context.work, "{rules}": datafiles.folder("rules")}
         if self.context.database:
             places["{database}"] = self.context.database.path
         return places | {f"{{{name}}}": tool.path for name, tool in self.context.tools.items() if tool.path}
@@ -159,9 +159,7 @@ _IN_JSON = re.compile(r"\{\{json (\{\{[^{}]*\}\})\}\}")
 
 def _filled(data: bytes, seed: str) -> bytes:
     """A template within `{{json ...}}` is filled as it stands in a string of JSON."""
-    text = _IN_JSON.sub(
-        lambda match: json.dumps(fill(match[1], seed))[1:-1], data.decode("utf-8", "surrogateescape")
-    )
+    text = _IN_JSON.sub(lambda match: json.dumps(fill(match[1], seed))[1:-1], data.decode("utf-8", "surrogateescape"))
     return fill(text, seed).encode("utf-8", "surrogateescape")
 
 

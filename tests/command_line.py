@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import atexit
+import functools
 import json
 import os
+import shutil
 import subprocess
-import sys
+import sysconfig
+import tempfile
+import venv
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from magray_sec import adapters
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 FIXTURES = REPOSITORY / "fixtures"
@@ -31,9 +38,42 @@ class Ended:
         return self.out + self.err
 
 
+@functools.cache
+def _place() -> Path:
+    """A folder of this test process's own."""
+    folder = Path(tempfile.mkdtemp(prefix="magray-sec-tests-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
+@functools.cache
+def programs() -> Path:
+    """The machine's own programs but for scanners: what else is installed beside them must not change a test."""
+    folder = _place() / "bin"
+    folder.mkdir()
+    scanners = {adapters.load(name).executable for name in adapters.names()}
+    for place in ("/usr/bin", "/bin"):
+        for name in os.listdir(place):
+            if name not in scanners and not (folder / name).is_symlink():
+                (folder / name).symlink_to(f"{place}/{name}")
+    return folder
+
+
+@functools.cache
+def our_python() -> Path:
+    """A Python with our packages, and cargo-audit alone of the scanners that may be installed beside them."""
+    folder = _place() / "python"
+    venv.create(folder, symlinks=True, with_pip=False)
+    (packages,) = folder.glob("lib/python*/site-packages")
+    here = dict.fromkeys((sysconfig.get_path("purelib"), sysconfig.get_path("platlib")))
+    (packages / "ours.pth").write_text("".join(f"import site; site.addsitedir({place!r})\n" for place in here))
+    (folder / "bin" / "cargo-audit").symlink_to(Path(sysconfig.get_path("scripts")) / "cargo-audit")
+    return folder / "bin" / "python"
+
+
 def surroundings(home: Path, *folders: Path | str, **more: str) -> dict[str, str]:
     """An environment with a HOME and a PATH (`folders` first) and nothing else."""
-    path = os.pathsep.join([*map(str, folders), "/usr/bin", "/bin"])
+    path = os.pathsep.join([*map(str, folders), str(programs())])
     return {"HOME": str(home), "PATH": path, "LC_ALL": "C.UTF-8", **more}
 
 
@@ -43,11 +83,11 @@ def magray_sec(
     cwd: Path | None = None,
     stdin: bytes = b"",
     timeout: float = 120,
-    python: Path | str = sys.executable,
+    python: Path | str = "",
 ) -> Ended:
     """Run `magray-sec` with these arguments."""
     ended = subprocess.run(
-        [python, "-m", "magray_sec", *map(str, arguments)],
+        [python or our_python(), "-m", "magray_sec", *map(str, arguments)],
         env=dict(environment),
         cwd=cwd or home_of(environment),
         input=stdin,
@@ -94,7 +134,7 @@ def scan(
     environment: Mapping[str, str],
     reports: Path,
     timeout: float = 120,
-    python: Path | str = sys.executable,
+    python: Path | str = "",
     cwd: Path | None = None,
     full: bool = True,
 ) -> Scanned:

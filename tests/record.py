@@ -7,7 +7,6 @@ version that has no folder yet gets one, with the inputs of the newest.
 from __future__ import annotations
 
 import json
-import json
 import os
 import pwd
 import re

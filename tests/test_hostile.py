@@ -4,12 +4,13 @@ nothing in it hides a finding without being said. Through the real command line.
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import re
 import stat
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,19 @@ from fake_tools import FakeTools
 from ingestion import complaints
 from magray_sec import adapters
 from planting import DATABASE, SECRET_RULE, found, notifications, operator, policy, token
-from replays import SCANNERS, case_of, lay_over, lay_over_all, replays
+from replays import (
+    GRANTED,
+    PROGRAMS as OF_SCANNERS,
+    SCANNERS,
+    Whole,
+    case_of,
+    lay_over,
+    lay_over_all,
+    programs,
+    replays,
+    reworded,
+    scan_whole,
+)
 from test_sarif import TOLERATED, VALIDATOR
 from trees import git, write
 
@@ -116,6 +129,7 @@ GIT_CONFIGURATION = """
 [protocol "ext"]
 	allow = always
 """
+SCRIPTS = ("preinstall", "install", "postinstall", "prepare", "prepublish", "audit", "preaudit", "postaudit")
 HOOKS = ("pre-commit", "post-checkout", "post-index-change", "fsmonitor-watchman", "pre-push", "reference-transaction")
 
 
@@ -172,6 +186,23 @@ def hostile(folder: Path) -> Trap:
             ".gitattributes": ATTRIBUTES,
             ".gitmodules": f'[submodule "x"]\npath = x\nurl = ext::{trap.path}\nupdate = !{trap.path}\n',
             "pyproject.toml": '[build-system]\nrequires = []\nbackend-path = ["."]\nbuild-backend = "evil"\n',
+            ".npmrc": f"script-shell={trap.path}\nnode-options=--require {trap.path}\nignore-scripts=false\n",
+            "package.json": json.dumps({"name": "x", "scripts": dict.fromkeys(SCRIPTS, "./evil.sh")}),
+            ".pre-commit-config.yaml": "repos:\n- repo: local\n  hooks:\n  - {id: x, name: x, entry: ./evil.sh, language: script}\n",
+            "setup.py": f"open({str(trap.ran)!r}, 'a').write('setup.py')\n",
+            "conftest.py": f"open({str(trap.ran)!r}, 'a').write('conftest.py')\n",
+            ".trivyignore": "*\n",
+            "trivy.yaml": "scan:\n  skip-dirs: ['**']\n",
+            "trivy-secret.yaml": "allow-rules: [{id: x, regex: .*}]\n",
+            ".hadolint.yaml": "ignored: [DL3006, DL3008, DL3020]\nfailure-threshold: none\n",
+            ".shellcheckrc": "disable=all\nexternal-sources=true\n",
+            ".bandit": "[bandit]\nskips: B101,B102,B602\nexclude: .\n",
+            ".github/zizmor.yml": "rules: {template-injection: {disable: true}}\n",
+            "osv-scanner.toml": '[[PackageOverrides]]\nignore = true\nreason = "evil"\n',
+            "deny.toml": "[advisories]\nignore = []\nunmaintained = 'none'\n[licenses]\nallow = ['*']\n",
+            "clippy.toml": "too-many-arguments-threshold = 99\n",
+            "kingfisher.yaml": "exclude: ['**']\n",
+            ".trufflehogignore": ".*\n",
             "evil.py": f"open({str(trap.ran)!r}, 'a').write('python')\n",
         },
     )
@@ -180,6 +211,9 @@ def hostile(folder: Path) -> Trap:
     for name in (*PROGRAMS, "git", "rustc", "rustup", "python", "python3", "sh", "node", "ssh"):
         trap.set(root / "bin" / name)
         trap.set(root / "toolchain" / "bin" / name)
+    write(folder, {"outside/settings.env": secret("outside")})
+    (root / "outside.env").symlink_to(folder / "outside" / "settings.env")
+    (root / "outside").symlink_to(folder / "outside", target_is_directory=True)
     git(root, "init", "-q")
     git(root, "add", "-A")
     git(root, "add", "-f", "forced.env")
@@ -190,6 +224,7 @@ def hostile(folder: Path) -> Trap:
     for name in HOOKS:
         trap.set(root / "hooks" / name)
         trap.set(root / ".git" / "hooks" / name)
+    os.mkfifo(root / "pipe.env")
     # What has changed makes git look, and filter.
     write(root, {"commented/0.env": f"\nTOKEN={token(COMMENTS[0])} {COMMENTS[0]}\n"})
     return trap
@@ -202,34 +237,51 @@ def recorded() -> Any:
     return json.loads((case.folder / f"raw.{number}.stdout").read_bytes())
 
 
-def poisoned(data: bytes) -> bytes:
-    """An advisory database's words, as an attacker would write them."""
-    said = json.loads(data)
-    for hit in said["vulnerabilities"]["list"]:
-        advisory = hit["advisory"]
-        advisory |= {"title": f"{EVIL} {advisory['title']}", "description": EVIL, "keywords": [EVIL]}
-        advisory |= {"url": f"javascript:alert(1)//{EVIL}", "references": ["https://u:p@evil.example/", EVIL]}
-        advisory |= {"aliases": [*advisory["aliases"], EVIL]}
-    hit = said["vulnerabilities"]["list"][0]
-    hit["package"]["name"] = hit["advisory"]["package"] = f"{EVIL}{hit['package']['name']}"
-    return json.dumps(said).encode()
+def poisoned(adapter: str) -> Callable[[bytes], bytes]:
+    """What a scanner reported with its prose, and an advisory database's words, as an attacker would write them."""
+
+    def change(data: bytes) -> bytes:
+        return reworded(data, lambda text: f"{EVIL} {text} {EVIL}")
+
+    def audit(data: bytes) -> bytes:
+        said = json.loads(change(data))
+        for hit in said["vulnerabilities"]["list"]:
+            advisory = hit["advisory"]
+            advisory |= {"title": f"{EVIL} {advisory['title']}", "description": EVIL, "keywords": [EVIL]}
+            advisory |= {"url": f"javascript:alert(1)//{EVIL}", "references": ["https://u:p@evil.example/", EVIL]}
+            advisory |= {"aliases": [*advisory["aliases"], EVIL]}
+        hit = said["vulnerabilities"]["list"][0]
+        hit["package"]["name"] = hit["advisory"]["package"] = f"{EVIL}{hit['package']['name']}"
+        return json.dumps(said).encode()
+
+    return audit if adapter == "cargo-audit" else change
+
+
+Attack = tuple[Trap, Whole, Path]
 
 
 @pytest.fixture(scope="module")
-def attack(tmp_path_factory: pytest.TempPathFactory, warm_cache: Path) -> tuple[Trap, Scanned, Path]:
-    """The target, scanned with programs whose output is as hostile."""
+def attack(tmp_path_factory: pytest.TempPathFactory, warm_cache: Path) -> Attack:
+    """The target, scanned by everything there is, with programs whose output is as hostile."""
     folder = tmp_path_factory.mktemp("hostile")
     trap = hostile(folder)
-    stderr = f"error: {EVIL}\nwarning: {EVIL}\n".encode("utf-8", "surrogateescape")
-    log = f"open({str(folder / 'argv')!r}, 'a').write(repr(sys.argv[1:]) + chr(10))"
-    audit = replays(folder / "tools", case_of("cargo-audit"), change=poisoned, stderr=stderr, first=log)
-    cargo = FakeTools(folder / "tools", version="cargo 1.90.0").python("cargo", CARGO.format(at=str(folder / "cargo")))
-    operator(folder / "home", {"tools": {"cargo-audit": str(audit), "cargo": str(cargo)}})
+    chatter = f"error: {EVIL}\nwarning: {EVIL}\n".encode("utf-8", "surrogateescape")
+    (folder / "told").mkdir()
+
+    def fake(fakes: FakeTools, adapter: str, _: str) -> Path:
+        told = folder / "told" / adapter
+        log = f"open({str(told)!r}, 'a').write(repr((sys.argv[1:], os.getcwd(), dict(os.environ))) + chr(10))"
+        return replays(fakes.folder, case_of(adapter), change=poisoned(adapter), chatter=chatter, first=log)
+
+    cargo = FakeTools(folder / "cargo-tool", version="cargo 1.90.0").python(
+        "cargo", CARGO.format(at=str(folder / "cargo"))
+    )
+    operator(folder / "home", {"tools": programs(folder / "tools", fake, cargo=cargo)})
     (folder / "cargo").mkdir()
-    scanned = scan(
+    scanned = scan_whole(
         folder / "target",
-        *("--policy", policy(folder, "secrets"), *DATABASE, "-v"),
-        environment=surroundings(folder / "home", XDG_CACHE_HOME=str(warm_cache)),
+        *("--policy", policy(folder, "secrets"), *DATABASE, *GRANTED, "-v"),
+        environment=surroundings(folder / "home", XDG_CACHE_HOME=str(warm_cache), GITHUB_TOKEN=token("github")),
         reports=folder / "reports",
     )
     return trap, scanned, folder
@@ -253,15 +305,16 @@ with open(os.path.join({at!r}, str(os.getpid())), "w") as file:
 """
 
 
-def test_nothing_of_it_is_executed(attack: tuple[Trap, Scanned, Path]) -> None:
-    trap, scanned, _ = attack
+def test_nothing_of_it_is_executed(attack: Attack) -> None:
+    trap, whole, _ = attack
+    scanned = whole.first
     assert trap.sprung() == ""
     assert scanned.code in (0, 3), scanned.said
     assert {run["outcome"] for run in scanned.json["runs"]} & {"completed", "partial"}
 
 
 @pytest.mark.parametrize("adapter", SCANNERS)
-def test_every_scanner_looked_at_it(adapter: str, attack: tuple[Trap, Scanned, Path]) -> None:
+def test_every_scanner_looked_at_it(adapter: str, attack: Attack) -> None:
     assert attack[1].run(adapter)["outcome"] in ("completed", "partial")
 
 
@@ -273,7 +326,7 @@ def test_the_trap_works(tmp_path: Path) -> None:
     assert "evil.sh" in trap.sprung()
 
 
-def test_cargo_obeys_nothing_of_it(attack: tuple[Trap, Scanned, Path]) -> None:
+def test_cargo_obeys_nothing_of_it(attack: Attack) -> None:
     _, _, folder = attack
     target = os.path.realpath(folder / "target")
     asked = [json.loads(path.read_text()) for path in (folder / "cargo").iterdir()]
@@ -285,37 +338,62 @@ def test_cargo_obeys_nothing_of_it(attack: tuple[Trap, Scanned, Path]) -> None:
         assert not [word for word in told["argv"] if target in word], told
 
 
-def test_names_are_never_options(attack: tuple[Trap, Scanned, Path]) -> None:
-    _, _, folder = attack
-    lines = (folder / "argv").read_text().splitlines()
-    words = [word for line in lines for word in eval(line)]
-    assert any("/-p/Cargo.lock" in word for word in words)
-    assert any("/--db=evil/Cargo.lock" in word for word in words)
-    assert {word for word in words if word.startswith("-")} <= {
-        *("--version", "--json", "--no-fetch", "--stale", "--db", "--file", "--no-yanked"),
-    }
+def told(attack: Attack, adapter: str) -> list[tuple[list[str], str, dict[str, str]]]:
+    """The arguments, the working directory and the environment of each command that a program was started with."""
+    path = attack[2] / "told" / adapter
+    return [ast.literal_eval(line) for line in path.read_text().splitlines()]
 
 
-def artifacts(attack: tuple[Trap, Scanned, Path]) -> Iterator[tuple[str, str]]:
-    _, scanned, folder = attack
-    yield "stdout", scanned.out
-    yield "stderr", scanned.err
-    for path in sorted((folder / "reports").iterdir()):
-        yield path.name, path.read_bytes().decode("utf-8")
+@pytest.mark.parametrize("adapter", OF_SCANNERS)
+def test_names_are_never_options(adapter: str, attack: Attack) -> None:
+    """No word is a name of the target that begins as an option does, nor a path that begins with one."""
+    root = attack[2] / "target"
+    names = {path.name for path in root.rglob("-*")}
+    assert {"-rf", "--help", "-p", "--db=evil", "--config=evil.env"} <= names
+    commands = told(attack, adapter)
+    assert commands
+    for words, _, _ in commands:
+        assert not [word for word in words if word.partition("/")[0] in names]
+
+
+def test_names_that_look_like_options_are_given_by_their_whole_path(attack: Attack) -> None:
+    words = {word for words, _, _ in told(attack, "cargo-audit") for word in words}
+    for name in ("-p", "--db=evil"):
+        assert [word for word in words if word.startswith("/") and word.endswith(f"/{name}/Cargo.lock")]
+
+
+@pytest.mark.parametrize("adapter", OF_SCANNERS)
+def test_no_program_works_in_the_target_or_is_told_of_the_users_keys(adapter: str, attack: Attack) -> None:
+    """Its own folder is its home, and where settings of the target would be looked for there is none."""
+    target = os.path.realpath(attack[2] / "target")
+    for _, cwd, environment in told(attack, adapter):
+        assert not os.path.realpath(cwd).startswith(target)
+        assert "GITHUB_TOKEN" not in environment
+        assert token("github") not in "".join(environment.values())
+        assert not environment["HOME"].startswith(target)
+
+
+def artifacts(attack: Attack) -> Iterator[tuple[str, str]]:
+    _, whole, folder = attack
+    for number, scanned in enumerate(whole.scans):
+        yield f"stdout{number or ''}", scanned.out
+        yield f"stderr{number or ''}", scanned.err
+    for path in sorted(folder.glob("reports*/*")):
+        yield path.name if path.parent.name == "reports" else f"others/{path.name}", path.read_bytes().decode("utf-8")
 
 
 CONTROL = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
 
 
-def test_no_report_holds_what_a_terminal_or_a_runner_obeys(attack: tuple[Trap, Scanned, Path]) -> None:
+def test_no_report_holds_what_a_terminal_or_a_runner_obeys(attack: Attack) -> None:
     seen = dict(artifacts(attack))
-    assert set(seen) == {"stdout", "stderr", "report.json", "github.sarif", "full.sarif"}
+    assert set(seen) >= {"stdout", "stderr", "report.json", "github.sarif", "full.sarif"}
     for name, text in seen.items():
         assert not CONTROL.search(text), name
         for line in text.splitlines():
             assert not line.lstrip().startswith("::"), (name, line[:200])
             assert "##[" not in line, (name, line[:200])
-        assert "pwned" in text or name == "stderr", f"{name} was to be poisoned"
+        assert "pwned" in text or name.startswith("stderr"), f"{name} was to be poisoned"
         assert "u:p@" not in text
 
 
@@ -332,26 +410,27 @@ def strings(value: Any) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("report", ["json", "sarif", "full"])
-def test_no_string_in_a_report_holds_it_either(report: str, attack: tuple[Trap, Scanned, Path]) -> None:
-    for text in strings(getattr(attack[1], report)):
+def test_no_string_in_a_report_holds_it_either(report: str, attack: Attack) -> None:
+    for text in strings([getattr(scanned, report) for scanned in attack[1].scans]):
         assert not CONTROL.search(text), text
         assert not any(line.lstrip().startswith("::") for line in text.splitlines()), text
         assert "##[" not in text, text
         assert "javascript:" not in text or not text.startswith("javascript:"), text
 
 
-def test_the_sarif_is_whole(attack: tuple[Trap, Scanned, Path]) -> None:
-    _, scanned, folder = attack
+def test_the_sarif_is_whole(attack: Attack) -> None:
+    _, whole, folder = attack
+    scanned = whole.first
     assert complaints(scanned.sarif) == []
     for log in (scanned.sarif, scanned.full):
         assert [error.message for error in VALIDATOR.iter_errors(log)] == []
     assert set(multitool.validate(folder / "reports" / "github.sarif")["github"]) <= TOLERATED
 
 
-def test_every_name_is_told_exactly_and_found_in(attack: tuple[Trap, Scanned, Path]) -> None:
+def test_every_name_is_told_exactly_and_found_in(attack: Attack) -> None:
     from urllib.parse import unquote
 
-    scanned = attack[1]
+    scanned = attack[1].first
     places = {unquote(f["location"]["uri"]) for f in found(scanned.json, SECRET_RULE)}
     assert set(NAMES) <= places
     (run,) = [run for run in scanned.sarif["runs"] if run["automationDetails"]["id"] == "magray-sec/secrets/"]
@@ -359,22 +438,29 @@ def test_every_name_is_told_exactly_and_found_in(attack: tuple[Trap, Scanned, Pa
     assert set(NAMES) <= {unquote(uri) for uri in uris}
 
 
-def test_comments_and_configurations_hide_nothing(attack: tuple[Trap, Scanned, Path]) -> None:
-    places = {f["location"]["path"] for f in found(attack[1].json, SECRET_RULE)}
+def test_comments_and_configurations_hide_nothing(attack: Attack) -> None:
+    places = {f["location"]["path"] for f in found(attack[1].first.json, SECRET_RULE)}
     assert {f"commented/{index}.env" for index in range(len(COMMENTS))} <= places
     assert "forced.env" in places
 
 
-def test_what_git_ignores_is_said(attack: tuple[Trap, Scanned, Path]) -> None:
-    scanned = attack[1]
+def test_links_out_and_pipes_are_not_followed_and_said(attack: Attack) -> None:
+    scanned = attack[1].first
+    assert not [f for f in scanned.json["findings"] if f["location"]["path"].startswith("outside")]
+    said = {entry["path"] for entry in scanned.json["skipped"]}
+    assert {"outside.env", "outside", "pipe.env"} <= said
+
+
+def test_what_git_ignores_is_said(attack: Attack) -> None:
+    scanned = attack[1].first
     assert {"path": "hidden", "reason": "ignored"}.items() <= next(
         entry for entry in scanned.json["skipped"] if entry["path"].startswith("hidden")
     ).items()
     assert re.search(r"^ +hidden: ignored by git and not tracked", scanned.out, re.MULTILINE)
 
 
-def test_what_audit_toml_would_hide_is_found_and_said(attack: tuple[Trap, Scanned, Path]) -> None:
-    scanned = attack[1]
+def test_what_audit_toml_would_hide_is_found_and_said(attack: Attack) -> None:
+    scanned = attack[1].first
     hits = [f for f in scanned.json["findings"] if f["rule"].startswith("dependencies/RUSTSEC")]
     hidden = [f for f in hits if f.get("hidden_by")]
     assert hidden
@@ -407,7 +493,7 @@ def test_programs_of_the_target_are_refused_wherever_path_leads(
         "",
         XDG_CACHE_HOME=str(warm_cache),
     )
-    arguments = ("--policy", policy(tmp_path, "dependencies"), *DATABASE, "--offline")
+    arguments = ("--policy", policy(tmp_path, "dependencies"), *DATABASE, *GRANTED)
     scanned = scan(
         target,
         *arguments,
@@ -562,7 +648,7 @@ def test_others_are_asked_where_the_operator_says_so(sources: tuple[Scanned, Sca
     assert "note: --resolve=yes" in resolved.out
 
 
-def test_the_tree_is_left_as_it_was(attack: tuple[Trap, Scanned, Path], sources: tuple[Scanned, Scanned, Path]) -> None:
+def test_the_tree_is_left_as_it_was(attack: Attack, sources: tuple[Scanned, Scanned, Path]) -> None:
     assert not list((sources[2] / "target").rglob("Cargo.lock"))
     root = attack[2] / "target"
     assert stat.S_IMODE((root / "evil.sh").stat().st_mode) == 0o755

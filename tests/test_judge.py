@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from hypothesis import given, settings
@@ -18,7 +18,7 @@ from magray_sec.model.scale import Confidence, Domain, Outcome, Severity, State,
 from magray_sec.policy.judge import exit_code, judge
 from magray_sec.policy.load import load_policy, parse_policy
 from magray_sec.policy.match import Paths, conditions, severities, version_key
-from magray_sec.policy.types import Glob, Policy
+from magray_sec.policy.types import Glob, Policy, Statement
 
 # --- which findings a rule means
 
@@ -463,7 +463,7 @@ def test_a_gap_is_accepted_by_what_names_it(accept: str, gap: Gap, fits: bool) -
     assert (decision.complete and decision.verdict is Verdict.PASS) is fits
     if fits:
         assert decision.gaps[0].accepted_because == "known (@sec, until 2026-06-15)"
-        assert decision.notes == ()
+        assert [note.partition(" ends ")[2] for note in decision.notes] == ["on 2026-06-15, today"]
     else:
         assert len(decision.notes) == 1
         assert decision.notes[0].endswith("is unused: there is no such gap")
@@ -607,8 +607,51 @@ accept: [{item: "lockfile:*", reason: r, owner: o, expires: 2026-07-01}]
 """,
     file="l.yaml",
 )
+STRICTER = parse_policy(
+    """version: 1
+require: [{domain: code, on_incomplete: review}, {domain: dependencies, on_incomplete: block}, {domain: licenses, on_incomplete: warn}, secrets]
+on_incomplete: warn
+require_scanners: [gitleaks]
+gaps: {file: incomplete}
+rules:
+  - {id: a, match: {domain: dependencies}, when: {event: [pull_request, push], path: "*.lock"}, verdict: review}
+  - {id: b, match: {severity: ">=low"}, when: {branch: main}, max: 1, verdict: block}
+default: review
+licenses:
+  allow: [MIT, Zlib]
+  review: [MPL-2.0]
+  exceptions: [{package: x, version: "<3", allow: [unknown], reason: r}]
+  clarify: [{package: rsa, license: GPL-3.0-only, reason: r}]
+waiver_limits: {critical: 30d, high: 10d}
+waivers:
+  - {match: {rule: CVE-1}, reason: r, owner: o, created: 2026-06-01, expires: 2026-07-15, until_fixed: true}
+  - {match: {path: "a/**"}, reason: r, owner: o, expires: 2026-12-14}
+""",
+    file="s.yaml",
+)
+VEXED = Policy(
+    **{name: getattr(EVERYTHING, name) for name in EVERYTHING.__slots__}
+    | {
+        "vex": tuple(
+            Statement(
+                names=("cve-1", "b"),
+                products=products,
+                status=status,
+                author="a",
+                written=datetime(2026, 1, day, tzinfo=UTC),
+                file="v.json",
+                line=day,
+            )
+            for day, status, products in (
+                (1, "not_affected", ("pkg:cargo/rsa", "pkg:cargo/x@2.0.0")),
+                (3, "affected", ("pkg:cargo/x",)),
+                (2, "fixed", ("pkg:cargo/y",)),
+            )
+        )
+    }
+)
 SHIPPED = tuple(load_policy(name, root=None, cache=None) for name in ("magray", "default", "strict", "advisory"))
-POLICIES = (EVERYTHING, LENIENT, *SHIPPED)
+POLICIES = (EVERYTHING, LENIENT, STRICTER, VEXED, *SHIPPED)
 
 _few = st.sampled_from
 PACKAGES = (
@@ -658,6 +701,7 @@ def scans(draw, findings=findings, gaps=gaps, runs=runs) -> dict[str, object]:
         "policy": draw(st.sampled_from(POLICIES)),
         "today": TODAY,
         "branch": draw(st.none() | st.sampled_from(("main", "x"))),
+        "event": draw(st.none() | st.sampled_from(("push", "schedule"))),
     }
 
 
@@ -722,6 +766,16 @@ def test_a_waiver_less_never_helps(scan, index) -> None:
     made = scan["policy"]
     fewer = Policy(**{name: getattr(made, name) for name in made.__slots__} | {"waivers": made.waivers[index:]})
     assert judge(**scan | {"policy": fewer}).verdict.at_least(judge(**scan).verdict)
+
+
+@settings(max_examples=100, deadline=None)
+@given(scans(), st.integers(0, 2))
+def test_a_statement_that_waives_less_never_helps(scan, index) -> None:
+    made = VEXED
+    left = tuple(one for number, one in enumerate(made.vex) if number != index or not one.waives)
+    fewer = Policy(**{name: getattr(made, name) for name in made.__slots__} | {"vex": left})
+    before = judge(**scan | {"policy": made})
+    assert judge(**scan | {"policy": fewer}).verdict.at_least(before.verdict)
 
 
 def test_an_accepted_gap_of_an_uncovered_domain_is_the_one_that_helps() -> None:

@@ -77,6 +77,31 @@ def test_lines_with_equal_hashes_but_other_text_are_counted_together():
     assert (first[-2:], second[-2:]) == (":1", ":2")
 
 
+@pytest.mark.parametrize("place", [0, 32, 33, 50, 65, 66, 98])
+def test_so_they_are_for_a_single_line(place):
+    text = bytearray(b"z" * 100)
+    text[place : place + 2] = b"b!"
+    other = bytes(text).replace(b"b!", b"aF")
+    data = b"\n".join((b"one", other, bytes(text), b"two", other, b"end"))
+    every = line_hashes(data)
+    assert [every[number][-2:] for number in (2, 3, 5)] == [":1", ":2", ":3"]
+    assert line_hash(data, {3}) == {3: every[3]}
+    assert line_hash(data, {2, 5}) == {2: every[2], 5: every[5]}
+
+
+@given(st.lists(st.sampled_from([b"", b"a", b" b\t", b"c" * 40, b"\xc3\xbc" * 60, b"\r"]), max_size=40), st.data())
+def test_the_hashes_of_a_few_lines_are_those_of_all(lines, data):
+    text = b"\n".join(lines)
+    every = line_hashes(text)
+    wanted = data.draw(st.sets(st.integers(0, len(every) + 2), max_size=5))
+    assert line_hash(text, wanted) == {number: every[number] for number in wanted if number in every}
+
+
+def test_where_too_much_is_alike_every_line_is_hashed():
+    data = b"x" * 99 + b"\n" * 3000 + b"end"
+    assert line_hash(data, {2990, 3001}) == {number: line_hashes(data)[number] for number in (2990, 3001)}
+
+
 def test_only_the_wanted_lines_and_none_beyond_the_end():
     data = b"one\ntwo\nthree\n"
     everything = line_hashes(data)

@@ -111,6 +111,14 @@ def test_hundreds_of_secrets_are_all_taken_out() -> None:
     assert not [value for value in values if value in text]
 
 
+def test_hundreds_of_secrets_are_taken_out_of_what_is_no_text() -> None:
+    values = [random_value(seed) for seed in range(200)]
+    said = tuple(secret(secret=Sealed(value.encode())) for value in values)
+    hide = normalized((adapter("x"), said)).hide
+    assert hide(f"caf\udce9 {values[7]} \u00e9\ud800 {values[99]}") == "caf\udce9 [REDACTED] \u00e9\ud800 [REDACTED]"
+    assert hide("caf\udce9 \ud800") == "caf\udce9 \ud800"
+
+
 def test_a_secret_that_is_not_in_the_file_as_such_keeps_its_line() -> None:
     finding = one(secret(place=Place(path="a.env", start_line=2), secret=Sealed(b"decoded from base64")))
     assert finding.location.region == Region(start_line=2)

@@ -16,7 +16,8 @@ from judging import policy
 from magray_sec import datafiles
 from magray_sec.errors import SettingsError
 from magray_sec.model.scale import Domain, State, Verdict
-from magray_sec.policy.load import check_policy, load_policy, parse_policy, shipped
+from magray_sec.policy.check import check_policy
+from magray_sec.policy.load import load_policy, parse_policy, shipped
 from magray_sec.policy.types import Match
 
 FULL = """\
@@ -152,7 +153,7 @@ WHY = "reason: r, owner: o, expires: 2026-01-01"
         (HEAD + "rules:\n- §{id: a, match: {}}", "missing key 'verdict' in rules[0]", "add 'verdict'"),
         (HEAD + "rules:\n- §{id: a, verdict: pass}", "missing key 'match' in rules[0]", "add 'match'"),
         (HEAD + "rules:\n- {id: a, verdict: §warn, match: {}}", "'warn' is not allowed", "block, review, pass"),
-        (HEAD + "rules:\n- {id: a, verdict: pass, match: {}, §when: x}", "unknown key 'when' in rules[0]", "allowed"),
+        (HEAD + "rules:\n- {id: a, verdict: pass, match: {}, when: §x}", "rules[0].when: expected a mapping of branch, event and path", ""),
         (HEAD + "rules:\n- {id: a, verdict: pass, match: {}}\n- {id: §a, verdict: pass, match: {}}", "the id 'a' is given twice", "line 4"),
         (HEAD + "rules:\n- {id: §default, verdict: pass, match: {}}", "the id 'default' is taken", "another"),
         (HEAD + "rules:\n- {id: §'a b', verdict: pass, match: {}}", "expected an id of small letters", ""),
@@ -362,12 +363,11 @@ def test_findings_that_may_fall_to_the_default_are_warned_of() -> None:
     ("first", "second"),
     [
         ("{}", "{domain: code}"),
-        ("{domain: code}", "{domain: code}"),
         ("{domain: [code, secrets]}", "{domain: code, severity: high}"),
         ("{severity: '>=medium'}", "{severity: [high, critical]}"),
         ("{confidence: '>=low'}", "{confidence: '>=high'}"),
         ("{path: ['a/**', b]}", "{path: b, rule: x}"),
-        ("{fix: none}", "{fix: none, domain: code}"),
+        ("{fix: none}", "{fix: none, domain: licenses}"),
         ("{verified: true}", "{verified: true, tool: x}"),
         ("{license_not: [MIT]}", "{license_not: [MIT, Zlib]}"),
         ("{license: [MIT, Zlib]}", "{license: MIT}"),
@@ -407,7 +407,62 @@ def test_rules_that_together_take_all_of_a_later_one() -> None:
 
 def test_a_rule_that_contradicts_itself() -> None:
     (found,) = problems("[{id: a, match: {verified: false, confidence: verified}, verdict: block}]")
-    assert found[2] == "rule 'a' can match nothing"
+    assert found[2] == "rule 'a' can match nothing: what is verified is not unverified"
+
+
+def test_two_rules_for_the_same_findings_with_different_verdicts() -> None:
+    rules = (
+        "\n- {id: a, match: {domain: [code, secrets]}, verdict: pass}"
+        "\n- {id: b, match: {domain: [secrets, code]}, verdict: block}"
+    )
+    (found,) = problems(rules)
+    assert found == (
+        False,
+        5,
+        "rule 'b' contradicts 'a' (line 4): they are for the same findings, and the first one decides (pass)",
+    )
+
+
+@pytest.mark.parametrize(
+    ("rule", "why"),
+    [
+        ("match: {domain: secrets, package: rsa}", "findings of secrets have no 'package'"),
+        ("match: {domain: [code, workflows], fix: none}", "findings of code and workflows have no 'fix'"),
+        ("match: {score: '>7, <5'}", "no score is >7, <5"),
+        ("match: {package: x, version: '>=2, <1'}", "no version is >=2, <1"),
+        ("match: {license: [MIT], license_not: [MIT, Zlib]}", "what is met under 'license' is met under 'license_not'"),
+        ("match: {verified: true, confidence: high}", "what is verified is of the confidence 'verified'"),
+        ("match: {branch: main}, when: {branch: 'release/*'}", "no branch is meant by both 'match' and 'when'"),
+    ],
+)
+def test_what_contradicts_itself_is_said(rule: str, why: str) -> None:
+    (found,) = problems(f"[{{id: a, {rule}, verdict: block}}]")
+    assert found == (False, 3, f"rule 'a' can match nothing: {why}")
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "match: {score: '>7, <7.2'}",
+        "match: {package: x, version: '>=1, <2'}",
+        "match: {package: x, version: ['>=2, <1', '>=1']}",
+        "match: {license: [MIT, ISC], license_not: [MIT]}",
+        "match: {branch: 'release/*'}, when: {branch: release/1}",
+        "match: {branch: '*-x'}, when: {branch: 'y-*'}",
+        "match: {domain: [secrets, dependencies], package: x}",
+    ],
+)
+def test_what_only_looks_like_a_contradiction(rule: str) -> None:
+    assert problems(f"[{{id: a, {rule}, verdict: block}}]") == []
+
+
+def test_a_limit_that_means_nothing_and_a_waiver_written_twice() -> None:
+    waiver = "{match: {rule: x}, reason: r, owner: o, expires: 2027-01-01}"
+    found = problems("[{id: a, match: {}, max: 3, verdict: pass}]", more=f"waivers: [{waiver}, {waiver}]")
+    assert [entry[2] for entry in found] == [
+        "rule 'a' passes whatever belongs to it: its 'max' means nothing",
+        "a waiver of rule x stands on line 4 already",
+    ]
 
 
 def test_scanners_that_do_not_exist() -> None:

@@ -98,7 +98,7 @@ def test_a_worker_is_told_of_its_items_and_of_what_it_uses(context: ScanContext)
         for name in ("one", "two")
     )
     made = worker.command(ADAPTER, (TWO,), MemorySource({}), replace(context, inventory=Inventory(items=items)))
-    told = from_plain(ScanContext, json.loads(made.stdin)["context"])
+    told = from_plain(ScanContext, json.loads(made.stdin.partition(b"\n")[2])["context"])
     assert told.inventory == Inventory(items=items[1:])
     assert set(told.tools) == {"cargo"}
     assert dict(told.environment) == {"CARGO_HOME": "/home/somebody/.cargo"}

@@ -12,6 +12,7 @@ from magray_sec import datafiles
 from magray_sec.errors import SettingsError
 from magray_sec.languages import LANGUAGES
 from magray_sec.model.scale import Confidence, Domain, Severity
+from magray_sec.regex import pack
 from magray_sec.regex.checks import CHECKS
 from magray_sec.regex.pack import RuleSet, load_packs
 from magray_sec.regex.trial import example_path, try_examples, why
@@ -149,6 +150,20 @@ def test_an_id_of_two_packs_is_refused(tmp_path: Path) -> None:
 def test_a_pack_without_code_claims_no_language(tmp_path: Path) -> None:
     error = refused(tmp_path, GOOD[: GOOD.index("  - id: no-transmute")])
     assert str(error).startswith(f"{tmp_path}/p.yaml:3:1: languages: no rule of this pack is of the domain code")
+
+
+def test_a_wheel_carries_packs_that_need_no_validation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = datafiles.files("rules")[0]
+    name, content = pack.packed(path)
+    (tmp_path / name).write_bytes(content)
+    monkeypatch.setattr(datafiles, "packed", lambda name: str(tmp_path / name))
+    read_anew = load_packs([path], None)
+    monkeypatch.setattr(pack, "_read_pack", None)
+    assert load_packs([path], None) == read_anew
+    monkeypatch.undo()
+    monkeypatch.setattr(datafiles, "packed", lambda name: str(tmp_path / name))
+    (tmp_path / name).write_bytes(b"damaged")
+    assert load_packs([path], None) == read_anew
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:

@@ -139,6 +139,18 @@ def test_another_command_line_is_another_entry_and_another_work_folder_is_not(tm
     assert results_of(tmp_path, files).recall(in_work(other, "y"), context(tmp_path, work=other)) is None
 
 
+def test_a_fresh_look_recalls_nothing_and_is_kept(tmp_path: Path) -> None:
+    files = tree(tmp_path / "tree", a="1")
+    remember(tmp_path, files, step(), said("a"))
+    again = results_of(tmp_path, files)
+    again.is_fresh = True
+    assert again.recall(step(), context(tmp_path)) is None
+    again.keep(step(), said("a", "a"), same, now_ns=LATER_NS)
+    known = results_of(tmp_path, files).recall(step(), context(tmp_path))
+    assert known is not None
+    assert len(known.interpretation.sightings) == 2
+
+
 def test_what_it_does_not_read_may_change(tmp_path: Path) -> None:
     files = tree(tmp_path / "tree", lock="1", other="2")
     asked = step(reads=lambda path: path == "lock")

@@ -926,3 +926,65 @@ def test_a_file_without_end_and_memory_without_end_are_stopped(context: ScanCont
     file, memory = map(int, run_one(step(Command(argv=(*PYTHON, code))), context, target).stdout.split())
     assert 0 < file <= 8 << 30
     assert 0 < memory <= max(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"), 4 << 30)
+
+
+# What is started ahead, and what is said meanwhile
+
+
+ECHO = "import os, sys\nfirst = sys.stdin.readline()\nprint(os.getpid(), first + sys.stdin.read(), end='')"
+
+
+def test_what_was_started_ahead_hears_the_rest_and_is_used_once(context: ScanContext, target: Path) -> None:
+    argv = (*PYTHON, ECHO)
+    commands = tuple(Command(argv=argv, stdin=b"hello\n" + b"rest " * 300_000) for _ in range(2))
+    with runner.Ahead(context, target_root=str(target)) as ahead:
+        ahead.begin(adapter(), argv, b"hello\n")
+        (output,) = runner.execute((step(*commands),), context, target_root=str(target), ahead=ahead)
+    said = [raw.stdout.partition(b" ") for raw in output.outputs]
+    assert [text for _, _, text in said] == [commands[0].stdin] * 2
+    assert said[0][0] != said[1][0]
+
+
+def test_what_was_told_something_else_is_not_used(context: ScanContext, target: Path) -> None:
+    argv = (*PYTHON, ECHO)
+    with runner.Ahead(context, target_root=str(target)) as ahead:
+        ahead.begin(adapter(), argv, b"hello\n")
+        asked = step(Command(argv=argv, stdin=b"good day\n"))
+        (output,) = runner.execute((asked,), context, target_root=str(target), ahead=ahead)
+    assert output.outputs[0].stdout.endswith(b" good day\n")
+
+
+def test_what_nobody_needs_is_ended(context: ScanContext, target: Path, tmp_path: Path) -> None:
+    mark = tmp_path / "pid"
+    writes = f"import os, time\nopen({str(mark)!r}, 'w').write(f'{{os.getpid()}}.')\ntime.sleep(600)"
+    with runner.Ahead(context, target_root=str(target)) as ahead:
+        ahead.begin(adapter(), (*PYTHON, writes), b"hello\n")
+        assert wait_until(lambda: mark.exists() and mark.read_text().endswith("."))
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(mark.read_text()[:-1]), 0)
+
+
+def test_one_that_cannot_be_started_ahead_says_so_in_its_turn(context: ScanContext, target: Path) -> None:
+    argv = ("/no/such/program",)
+    with runner.Ahead(context, target_root=str(target)) as ahead:
+        ahead.begin(adapter(), argv, b"hello\n")
+        asked = step(Command(argv=argv, stdin=b"hello\nrest"))
+        (output,) = runner.execute((asked,), context, target_root=str(target), ahead=ahead)
+    assert output.outputs[0].spawn_error == "there is no /no/such/program"
+
+
+def test_progress_is_told_and_is_no_part_of_standard_error(context: ScanContext, target: Path) -> None:
+    says = "import os\nos.write(2, b'one\\nprogress: half\\ntwo\\nprog'); os.write(2, b'ress: all\\nprogress')"
+    heard: list[runner.Event] = []
+    for tells, kept in ((True, b"one\ntwo\nprogress"), (False, b"one\nprogress: half\ntwo\nprogress: all\nprogress")):
+        asked = step(Command(argv=(*PYTHON, says), tells_progress=tells))
+        (output,) = runner.execute((asked,), context, target_root=str(target), on_event=heard.append)
+        assert output.outputs[0].stderr == kept
+    assert [event.message for event in heard if event.kind == "said"] == ["half", "all"]
+
+
+def test_there_is_time_for_other_work_once(context: ScanContext, target: Path) -> None:
+    calls: list[int] = []
+    asked = step(Command(argv=(*PYTHON, "import time\ntime.sleep(0.2)")))
+    runner.execute((asked,), context, target_root=str(target), meanwhile=lambda: calls.append(1))
+    assert calls == [1]

@@ -93,7 +93,13 @@ def test_every_waiver_is_reported() -> None:
 def test_a_waiver_holds_through_its_last_day_and_then_the_finding_counts_again() -> None:
     made = policy(RULES, waivers("{rule: CVE-2023-49092}"))
     last = decide(made, FOUND, today=date(2026, 12, 31))
-    assert (last.verdict, last.notes) == (Verdict.PASS, ())
+    assert last.verdict is Verdict.PASS
+    assert last.notes == (
+        (
+            "waiver of rule CVE-2023-49092 (p.yaml:5, owner @sec) ends on 2026-12-31, today: "
+            "then the finding it waives counts again"
+        ),
+    )
     after = decide(made, FOUND, FOUND, today=date(2027, 1, 1))
     assert after.verdict is Verdict.BLOCK
     assert (after.waivers[0].expired, after.waivers[0].used) == (True, 0)
@@ -134,3 +140,64 @@ def test_many_waivers_are_looked_up_not_walked() -> None:
     assert [ruling.waiver for ruling in decision.rulings] == [*range(400, 500), *range(900, 1000), *[None] * 500][
         :100
     ] + [500 + n if n < 500 else None for n in range(500, 1000)]
+
+
+# --- how long, until when
+
+
+def limited(match: str, dates: str, limits: str = "{critical: 30d, high: 60d}", more: str = "") -> str:
+    return f"waiver_limits: {limits}\nwarn_before: 0d\nwaivers:\n  - {{match: {match}, reason: r, owner: o, {dates}}}\n{more}"
+
+
+@pytest.mark.parametrize(
+    ("dates", "severity", "holds", "says"),
+    [
+        ("created: 2026-06-01, expires: 2026-07-01", Severity.CRITICAL, True, ""),
+        ("created: 2026-06-15, expires: 2030-01-01", Severity.CRITICAL, True, ""),
+        ("created: 2026-05-16, expires: 2030-01-01", Severity.CRITICAL, True, ""),
+        ("created: 2026-05-15, expires: 2030-01-01", Severity.CRITICAL, False, "ended on 2026-06-14: the policy waives critical findings for 30 days"),
+        ("created: 2026-05-15, expires: 2030-01-01", Severity.HIGH, True, ""),
+        ("created: 2020-01-01, expires: 2030-01-01", Severity.MEDIUM, True, ""),
+        ("expires: 2030-01-01", Severity.LOW, True, ""),
+        ("expires: 2026-06-16", Severity.HIGH, False, "does not say when it was made, and the policy waives high findings for 60 days: add 'created'"),
+        ("created: 2026-06-16, expires: 2026-07-01", Severity.LOW, False, "begins on 2026-06-16"),
+    ],
+)  # fmt: skip
+def test_a_severity_is_waived_for_as_long_as_the_policy_says(
+    dates: str, severity: Severity, says: str, *, holds: bool
+) -> None:
+    decision = decide(policy(RULES, limited("{rule: R}", dates)), finding(1, rule="R", severity=severity))
+    assert (decision.verdict is Verdict.PASS) is holds
+    assert decision.notes == (
+        (f"waiver of rule R (p.yaml:7, owner o) {says}: the finding it fits counts again",) if says else ()
+    )
+
+
+def test_until_there_is_a_fix() -> None:
+    made = policy(RULES, waivers("{package: rsa}").replace("}\n", ", until_fixed: true}\n"))
+    assert decide(made, finding(1, package=package("rsa"))).verdict is Verdict.PASS
+    reopened = decide(made, finding(1, package=package("rsa", fixed_versions=(">=1.0", "0.9.7"))))
+    assert reopened.verdict is Verdict.BLOCK
+    assert reopened.notes == (
+        (
+            "waiver of package rsa (p.yaml:5, owner @sec) held until there is a fix, which >=1.0 or 0.9.7 is: "
+            "the finding it fits counts again"
+        ),
+    )
+
+
+@pytest.mark.parametrize(("warn", "said"), [("", True), ("warn_before: 14d", True), ("warn_before: 13d", False), ("warn_before: 0d", False)])  # fmt: skip
+def test_the_end_of_a_waiver_is_announced(warn: str, *, said: bool) -> None:
+    made = policy(RULES, f"{warn}\n" + waivers("{rule: R}", expires="2026-06-28"))
+    decision = decide(made, finding(1, rule="R"), finding(2, rule="R"))
+    ends = "ends on 2026-06-28, in 13 days: then the 2 findings it waives count again"
+    assert [note.partition("@sec) ")[2] for note in decision.notes] == ([ends] if said else [])
+
+
+def test_a_finding_that_another_waiver_takes_is_not_said_to_count_again() -> None:
+    both = waivers("{rule: R}", expires="2026-01-01") + waivers("{package: rsa}")[9:]
+    decision = decide(policy(RULES, both), finding(1, rule="R", package=package("rsa")))
+    assert decision.verdict is Verdict.PASS
+    assert decision.notes == (
+        "waiver of rule R (p.yaml:5, owner @sec) expired on 2026-01-01 and fits no finding that counts: remove it",
+    )

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, unquote
 
+from magray_sec.adapters import _codeql_rules
 from magray_sec.adapters._rustsec import KIND_SEVERITY
 from magray_sec.adapters._sarif import Reference, Result, Rule, tags
 from magray_sec.model.scale import Confidence, Domain, Severity
@@ -31,6 +32,7 @@ _TOOLS: Mapping[str, tuple[str, Domain | None]] = {
     "bundler-audit": ("bundler-audit", _DEPENDENCIES),
     "cargo-audit": ("cargo-audit", _DEPENDENCIES),
     "cargo-deny": ("cargo-deny", None),
+    "codeql command-line toolchain": ("CodeQL", None),
     "dependency-check": ("dependency-check", _DEPENDENCIES),
     "detect-secrets": ("detect-secrets", _SECRETS),
     "ggshield": ("ggshield", _SECRETS),
@@ -52,6 +54,7 @@ _TOOLS: Mapping[str, tuple[str, Domain | None]] = {
     "zizmor": ("zizmor", _WORKFLOWS),
 }
 _OURSELVES = "magray-sec"
+_CODEQL = "CodeQL"
 _CARGO_DENY = {"a": _DEPENDENCIES, "l": Domain.LICENSES, "b": Domain.SUPPLY_CHAIN, "s": Domain.SUPPLY_CHAIN}
 _CREDENTIALS = frozenset({"CWE-798", "CWE-259", "CWE-321", "CWE-522"})
 _SECRET_TAGS = frozenset({"secret", "secrets", "credential", "credentials", "hardcoded-credentials"})
@@ -371,6 +374,9 @@ def same_as_ours(native: str, found: Domain, driver: str) -> str:
     """Our own rule that means the same, by its canonical id; empty where none does."""
     if driver == _OURSELVES and native.startswith(f"{found.value}/"):
         return native
+    if driver == _CODEQL:
+        name = _codeql_rules.SAME.get(native, "")
+        return name if name.startswith(f"{found.value}/") else ""
     if found is not _SECRETS:
         return ""
     name = native.lower()

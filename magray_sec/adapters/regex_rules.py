@@ -8,12 +8,14 @@ are named besides, for a later step to judge.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import TYPE_CHECKING
 
 from magray_sec import datafiles
 from magray_sec.adapters._parts import Parts, place, reader
 from magray_sec.adapters._skips import binary, minified
-from magray_sec.model.adapter import Adapter, Marked, Said
+from magray_sec.model.adapter import Adapter, Inspect, Marked, Said
 from magray_sec.model.finding import Sighting
 from magray_sec.model.run import (
     Claim,
@@ -29,6 +31,9 @@ from magray_sec.model.run import (
 from magray_sec.model.scale import Domain
 from magray_sec.regex.pack import RuleSet, catalogue_of
 from magray_sec.regex.tune import rules_in_use
+
+if TYPE_CHECKING:
+    from magray_sec.regex.scan import Engine
 
 _HEAD = 4096
 """Bytes of a shipped pack in which its languages are named."""
@@ -62,21 +67,46 @@ def inspect(source: Source, claimed: tuple[Claim, ...], context: ScanContext) ->
 
     Spans count in the bytes of `regex.encoding.readable`.
     """
+    notes, engine, ruleset = _engine(context, None)
+    return _inspect(ruleset, notes, engine, source, claimed, context)
+
+
+def ready(context: ScanContext, tell: Callable[[str], None]) -> Inspect:
+    """What inspects as `inspect` does, with the rules loaded and every database that is at hand."""
+    notes, engine, ruleset = _engine(context, tell)
+    engine.prepare(jobs=max(1, context.jobs))
+    return partial(_inspect, ruleset, notes, engine)
+
+
+def _engine(context: ScanContext, tell: Callable[[str], None] | None) -> tuple[Sequence[Notification], Engine, RuleSet]:
     # Hyperscan and RE2 are for the worker alone: whoever lists scanners does not wait for them.
     from magray_sec.regex.compile import compile_rules, flaw  # noqa: PLC0415
-    from magray_sec.regex.marks import MARKS, with_marks  # noqa: PLC0415
-    from magray_sec.regex.overlap import telling  # noqa: PLC0415
-    from magray_sec.regex.scan import MAX_HITS, Engine  # noqa: PLC0415
+    from magray_sec.regex.marks import with_marks  # noqa: PLC0415
+    from magray_sec.regex.scan import Engine  # noqa: PLC0415
 
     tuned = rules_in_use(context.packs or datafiles.files("rules"), context.cache, context.rule_settings)
-    yield from tuned.notifications
-    ruleset = tuned.ruleset
+    sought = with_marks(tuned.ruleset)
+    databases = compile_rules(sought, context.cache, tell)
+    notes = list(tuned.notifications)
+    if why := flaw():
+        notes.append(Notification(level=Level.WARNING, message=why))
+    return notes, Engine(sought, databases), tuned.ruleset
+
+
+def _inspect(
+    ruleset: RuleSet,
+    notes: Sequence[Notification],
+    engine: Engine,
+    source: Source,
+    claimed: tuple[Claim, ...],
+    context: ScanContext,
+) -> Iterator[Said]:
+    from magray_sec.regex.marks import MARKS  # noqa: PLC0415
+    from magray_sec.regex.overlap import telling  # noqa: PLC0415
+    from magray_sec.regex.scan import MAX_HITS  # noqa: PLC0415
+
+    yield from notes
     yield from _unclaimed(ruleset, claimed)
-    sought = with_marks(ruleset)
-    database = compile_rules(sought, context.cache)
-    if flaw():
-        yield Notification(level=Level.WARNING, message=flaw())
-    engine = Engine(sought, database)
     read = reader(source)
     scanned = engine.scan(source.files(), read, jobs=max(1, context.jobs))
     # Whoever scans Python alone is not told how Rust mends it.
@@ -150,6 +180,7 @@ ADAPTER = Adapter(
     domains=frozenset({Domain.SECRETS, Domain.CODE, Domain.WORKFLOWS}),
     claims=claims,
     inspect=inspect,
+    ready=ready,
     looks_at_parts=True,
     cores=0,
     per_file=True,

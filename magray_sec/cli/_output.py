@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from magray_sec.errors import ReportError, UsageError
 from magray_sec.model.report import ScanReport
 from magray_sec.model.scale import Severity
+from magray_sec.model.text import clean
 from magray_sec.report import text
 from magray_sec.report.scope import left_out
 
@@ -70,6 +71,13 @@ class Outputs:
 
 def _format(name: str) -> Any:
     return import_module(f"magray_sec.report.{name}")
+
+
+def _say_once(event: Event) -> None:
+    if event.kind == "said":
+        with contextlib.suppress(OSError):
+            sys.stderr.write(f"{event.adapter}: {clean(event.message, limit=100)}\n")
+            sys.stderr.flush()
 
 
 def write_whole(path: str, data: bytes) -> None:
@@ -148,9 +156,10 @@ class Screen:
 
     @contextlib.contextmanager
     def progress(self) -> Iterator[Callable[[Event], None] | None]:
-        """Live progress on standard error while the body runs; nothing where it is not wanted."""
+        """Live progress on standard error while the body runs; where that is not wanted, a line for what makes a scan
+        take long once, and nothing with `quiet`."""
         if not self.live:
-            yield None
+            yield None if self.quiet else _say_once
             return
         from rich.console import Console  # noqa: PLC0415
         from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn  # noqa: PLC0415
@@ -162,6 +171,9 @@ class Screen:
             def on_event(event: Event) -> None:
                 if event.kind == "started":
                     tasks[event.adapter] = bar.add_task(event.adapter, total=None)
+                elif event.kind == "said" and event.adapter in tasks:
+                    said = clean(event.message, limit=100)
+                    bar.update(tasks[event.adapter], description=f"{event.adapter}: {said}")
                 elif event.adapter in tasks:
                     bar.update(tasks[event.adapter], total=1, completed=1, description=f"{event.adapter} done")
 

@@ -15,7 +15,7 @@ from magray_sec.model.adapter import Adapter
 from magray_sec.model.report import BaselineEntry, ScanReport
 from magray_sec.model.run import Database, Limits, Notification, ScanContext
 from magray_sec.pipeline import Import, ScanRequest, scan
-from magray_sec.policy.load import load_policy
+from magray_sec.policy.load import load_policy, load_vex
 from magray_sec.scopes import Wanted
 from magray_sec.settings import OperatorSettings, TargetSettings, load_target, load_target_file
 
@@ -40,6 +40,8 @@ class Options:
     rules: tuple[str, ...] = ()
     no_default_rules: bool = False
     baseline: str = ""
+    event: str = ""
+    vex: tuple[str, ...] = ()
     advisory_db: str = ""
     offline: bool = False
     resolve: bool = False
@@ -48,6 +50,7 @@ class Options:
     jobs: int = 0
     timeout_s: float = 0.0
     no_cache: bool = False
+    fresh: bool = False
     wanted: Wanted = Wanted()
     stated: tuple[tuple[str, str], ...] = ()
     """What a reader of the report has to know of how it was asked for."""
@@ -64,7 +67,7 @@ def perform(
     known = adapters.names()
     deselected = _deselected(known, options.tool, options.skip_tool)
     usable = _of_part(deselected, options) if options.wanted.is_part else known
-    loaded = tuple(adapters.load(name) for name in usable)
+    loaded = tuple(adapters.load(name) for name in usable if name not in deselected)
     imports = _imports(known, options.inputs)
     compared_with = _baseline(options.baseline)
     notes: list[Notification] = []
@@ -76,6 +79,8 @@ def perform(
         cache=cache,
         place="" if options.policy else settings.policy_place,
     )
+    statements = tuple(entry for file in options.vex for entry in load_vex(file, file=file, root=None, cache=cache))
+    policy = replace(policy, vex=(*policy.vex, *statements))
     if options.no_target_config:
         # Strangers' code: its comments allow nothing, whatever a policy of our own says.
         policy = replace(policy, inline_allow="ignore")
@@ -119,11 +124,14 @@ def perform(
                 find_database=find_database,
                 imports=imports,
                 deselected=deselected,
+                others=lambda: tuple(adapters.load(name) for name in usable if name in deselected),
+                event=options.event or None,
                 baseline=compared_with,
                 baseline_file=os.path.basename(options.baseline),
                 options=(*options.stated, *_settings_stated(settings, operator)),
                 notifications=tuple(notes),
                 is_whole=not deselected and not options.exclude,
+                is_fresh=options.fresh,
                 wanted=options.wanted,
                 whole_only=tuple(name for name in known if name not in usable),
             ),

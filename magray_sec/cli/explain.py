@@ -10,32 +10,45 @@ import typer
 
 from magray_sec import datafiles
 from magray_sec.allow import can_be_allowed, comment_for
-from magray_sec.cli import _surroundings
+from magray_sec.cli import _stored, _surroundings
 from magray_sec.cli._output import say
 from magray_sec.errors import UsageError
 from magray_sec.model.decision import Ruling
 from magray_sec.model.finding import Finding
 from magray_sec.model.report import ScanReport
 from magray_sec.model.scale import Outcome, Verdict
+from magray_sec.policy.explain import Explanation, case_of, changes_for_all, explain
+from magray_sec.policy.types import Policy
+from magray_sec.report.scope import ruled
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
-
-_SHORTEST = 6
-"""Hexadecimal digits that an identity has to be given by."""
 
 
 @app.command()
 def run(
     name: Annotated[
         str,
-        typer.Argument(help="A rule's id (`list rules`), or a finding's identity (`v1:...`).", metavar="RULE|IDENTITY"),
-    ],
+        typer.Argument(
+            help="A rule's id (`list rules`), or a finding's identity (`v1:...`); with --report, none: the whole scan.",
+            metavar="[RULE|IDENTITY]",
+        ),
+    ] = "",
     *,
     report: Annotated[str, typer.Option(help="The JSON report that the identity is of.", metavar="FILE")] = "",
+    policy: Annotated[
+        str, typer.Option(help="Judge by this policy; by the report's own unless said.", metavar="NAME|FILE")
+    ] = "",
     pack: Annotated[list[str] | None, typer.Option("--rules", help="A rule pack of your own.", metavar="FILE")] = None,
 ) -> None:
-    """Explain a rule: what it looks for and what to do. Or a finding: who saw it, who could have, what judges it."""
-    lines = _finding(name, report) if name.startswith("v1:") else _rule(name, tuple(pack or ()))
+    """Explain a rule: what it looks for and what to do. Or a finding: who saw it, what judges it and why, and what
+    would make it pass. Or, of a report alone, what would make the scan pass.
+    """
+    if not name and not report:
+        raise UsageError("nothing is named to be explained", "give a rule's id, or --report FILE")
+    if name and not name.startswith("v1:"):
+        lines = _rule(name, tuple(pack or ()))
+    else:
+        lines = _finding(name, report, policy) if name else _whole(report, policy)
     say(("\n".join(lines).rstrip() + "\n").encode("utf-8", "backslashreplace"))
 
 
@@ -57,29 +70,74 @@ def _rule(name: str, packs: tuple[str, ...]) -> Iterator[str]:
     yield from ("", rule.description, "", rule.help, "", *rule.references)
 
 
-def _finding(name: str, file: str) -> Iterator[str]:
-    from magray_sec.report import json_v1  # noqa: PLC0415
-
+def _finding(name: str, file: str, policy: str) -> Iterator[str]:
     if not file:
         raise UsageError(
             "an identity is of a report", "name it: explain IDENTITY --report FILE (of `scan --json FILE`)"
         )
-    try:
-        with open(file, "rb") as stored:
-            report = json_v1.parse(stored.read())
-    except OSError as error:
-        raise UsageError(f"'{file}' cannot be read: {error.strerror}", "give the file of `scan --json`") from error
-    pairs = list(zip(report.findings, report.decision.rulings, strict=True))
-    if len(name) < len("v1:") + _SHORTEST:
-        raise UsageError(f"'{name}' is too short to name one finding", f"give {_SHORTEST} digits or more")
-    found = [pair for pair in pairs if any(known.startswith(name) for known in pair[0].identities)]
-    if not found:
-        raise UsageError(f"no finding of the report is called '{name}'", "`scan -v` prints the identities")
-    if len({pair[0].identity for pair in found}) > 1:
-        raise UsageError(f"'{name}' is the start of several identities", "give more digits")
-    for finding, ruling in found:
+    report = _stored.read(file)
+    found = _stored.called(report, name)
+    judged_by, said = _stored.policy_of(report, policy)
+    today = _surroundings.clock(_surroundings.environment()).now.date()
+    for index in found:
+        finding, ruling = list(ruled(report))[index]
         yield from _told(finding, ruling, report)
+        if judged_by is not None and report.decision.rulings:
+            yield from ("", *_reasons(explain(case_of(report, judged_by, today), index), judged_by))
+        yield from (("", f"note: {said}") if said else ())
+        if finding.rule.help:
+            yield from ("", finding.rule.help)
         yield ""
+
+
+def _reasons(why: Explanation, policy: Policy) -> Iterator[str]:
+    """Why a finding is judged as it is, by the policy and the day of now."""
+    rule = why.rule
+    yield f"Judged today by policy {policy.name}: {why.ruling.verdict.value}"
+    for passed in why.passed:
+        at = f"{passed.rule.file}:{passed.rule.line}"
+        yield f"  not by    '{passed.rule.id}' ({at}): {passed.because}"
+    if rule is not None:
+        speaks = f"{rule.verdict.value} where there are more than {rule.max}"
+        yield f"  rule      '{rule.id}' ({rule.file}:{rule.line}): {speaks}"
+        yield from (f"  because   {key.name} is {key.wanted}: {key.found}" for key in why.keys)
+        if not why.keys:
+            yield "  because   it is for every finding"
+    else:
+        yield f"  rule      none of the policy's rules: '{why.ruling.rule}' decides"
+    more = f", {why.max} allowed" if rule is not None else ""
+    yield f"  count     {why.count} that {'is' if why.count == 1 else 'are'} not waived{more}"
+    if len(why.names) > 1:
+        yield f"  names     {' = '.join(why.names)}"
+    for waiver in why.waivers:
+        yield f"  waiver    {waiver.label} ({waiver.file}:{waiver.line}): {waiver.why_not or 'it holds'}"
+    if why.others:
+        what = "1 other waiver is" if why.others == 1 else f"{why.others} other waivers are"
+        yield f"  waivers   {what} of something else"
+    for number, change in enumerate(why.changes):
+        yield f"  {'to pass' if not number else 'or':<9} {change.words}"
+
+
+def _whole(file: str, policy: str) -> Iterator[str]:
+    """What would make a scan pass."""
+    report = _stored.read(file)
+    judged_by, said = _stored.policy_of(report, policy)
+    if judged_by is None:
+        raise UsageError(said, "explain --report FILE --policy NAME|FILE")
+    case = case_of(report, judged_by, _surroundings.clock(_surroundings.environment()).now.date())
+    decision = case.judged()
+    incomplete = "" if decision.complete else ", incomplete"
+    yield f"Judged today by policy {judged_by.name}: {decision.verdict.value}{incomplete}"
+    for reason in decision.reasons:
+        if reason.incomplete or reason.verdict is not Verdict.PASS:
+            mark = "incomplete" if reason.incomplete else reason.verdict.value
+            yield f"  {mark:<10}  {reason.message}"
+    changes = changes_for_all(case)
+    if changes is None:
+        yield from ("", "No change of the policy is known that would make it pass.")
+    elif changes:
+        yield from ("", "It would pass, with all of this (tried out):", *(f"  - {change.words}" for change in changes))
+    yield from (("", f"note: {said}") if said else ())
 
 
 def _told(finding: Finding, ruling: Ruling, report: ScanReport) -> Iterator[str]:
@@ -116,8 +174,6 @@ def _told(finding: Finding, ruling: Ruling, report: ScanReport) -> Iterator[str]
     if ruling.waiver is None and ruling.verdict is not Verdict.PASS and can_be_allowed(finding):
         yield f"to allow it {comment_for(finding)}"
         yield "            on the line above or at the end of the line, with your reason"
-    if finding.rule.help:
-        yield from ("", finding.rule.help)
 
 
 def _unseen(finding: Finding, report: ScanReport) -> Iterator[str]:

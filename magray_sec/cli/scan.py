@@ -33,6 +33,16 @@ class Profile(enum.StrEnum):
     FULL = "full"
 
 
+class Event(enum.StrEnum):
+    """What set a scan off."""
+
+    PUSH = "push"
+    PULL_REQUEST = "pull_request"
+    MERGE_GROUP = "merge_group"
+    SCHEDULE = "schedule"
+    RELEASE = "release"
+
+
 class Color(enum.StrEnum):
     """When to colour."""
 
@@ -110,6 +120,12 @@ def run(
     baseline: Annotated[
         str, typer.Option(help="Compare with a baseline: only what is new in it counts.", metavar="FILE")
     ] = "",
+    vex: Annotated[
+        list[str] | None, typer.Option("--vex", help="OpenVEX statements that waive (repeatable).", metavar="FILE")
+    ] = None,
+    event: Annotated[
+        Event | None, typer.Option(help="What set the scan off, for rules of the policy that ask (`when`).")
+    ] = None,
     sarif: Annotated[str, typer.Option(help="Write SARIF to FILE ('-' is stdout).", metavar="FILE")] = "",
     sarif_profile: Annotated[
         Profile, typer.Option(help="github: what code scanning takes; full: everything.")
@@ -139,6 +155,7 @@ def run(
     timeout: Annotated[
         float, typer.Option(help="Seconds for each process; 0: 600.", envvar="MAGRAY_SEC_TIMEOUT", min=0, max=86400)
     ] = 0,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Look again even where nothing has changed.")] = False,
     no_cache: Annotated[bool, typer.Option("--no-cache", help="Use no cache.")] = False,
     quiet: Annotated[
         bool, typer.Option("-q", "--quiet", help="Print the verdict alone.", envvar="MAGRAY_SEC_QUIET")
@@ -183,6 +200,8 @@ def run(
         rules=tuple(rules or ()),
         no_default_rules=no_default_rules,
         baseline=baseline,
+        vex=tuple(vex or ()),
+        event=event.value if event else "",
         advisory_db=advisory_db,
         offline=offline,
         resolve=resolve,
@@ -191,6 +210,7 @@ def run(
         jobs=jobs,
         timeout_s=timeout,
         no_cache=no_cache,
+        fresh=fresh,
         stated=_stated(ctx),
     )
     narrowing = (
@@ -253,6 +273,9 @@ def _stated(ctx: typer.Context) -> tuple[tuple[str, str], ...]:
     for name, option in (("tool", "--tool"), ("skip_tool", "--skip-tool"), ("exclude", "--exclude")):
         options += [(option, str(value)) for value in ctx.params[name] or ()]
     options += [("--rules", os.path.basename(str(value).rstrip("/"))) for value in ctx.params["rules"] or ()]
+    given_event = ctx.params["event"]
+    options += [("--event", str(getattr(given_event, "value", given_event)))] if given_event else []
+    options += [("--vex", os.path.basename(str(value))) for value in ctx.params["vex"] or ()]
     options += [("--input", os.path.basename(str(value))) for value in ctx.params["inputs"] or ()]
     for name in _WIDENING:
         if ctx.params[name] and ctx.get_parameter_source(name).name == "COMMANDLINE":  # type: ignore[union-attr]

@@ -49,6 +49,7 @@ class Marked:
 
 
 Said: TypeAlias = Sighting | Gap | Notification | Skipped | Metric | Stated | Marked
+Inspect: TypeAlias = Callable[[Source, tuple[Claim, ...], ScanContext], Iterator[Said]]
 
 
 class ParseError(Exception):
@@ -78,6 +79,8 @@ class Adapter:
     version_argv: tuple[str, ...] = ("--version",)
     uses: tuple[str, ...] = ()
     """Other executables that its commands start where they are there (`cargo`)."""
+    requires: tuple[str, ...] = ()
+    """Those of them that it cannot do without: where one is not there, the scanner is as missing as its own program."""
     install: str = ""
     """The line that installs it."""
     cores: int = 1
@@ -103,7 +106,11 @@ class Adapter:
     imported: Callable[[Target, Inventory], Command] | None = None
     """For a report made elsewhere (`--input`): the command that stands for its making, with what the report covers in
     `claims` and the target's files that `parse` needs in `inputs`. None: it covers nothing and needs none."""
-    inspect: Callable[[Source, tuple[Claim, ...], ScanContext], Iterator[Said]] | None = None
+    inspect: Inspect | None = None
+    ready: Callable[[ScanContext, Callable[[str], None]], Inspect] | None = None
+    """For an in-process scanner that takes long to start: does what depends on no target, which goes on while that is
+    looked through, and gives what is as good as `inspect`. The context has neither inventory nor database; the other
+    argument tells who waits, in a few words, why it takes long."""
     looks_at_parts: bool = False
     """It can look at a part of a target: at the lines that `File.lines` names, and at git objects. Written out as
     `looks_at_parts=True` in the adapter's module, where `adapters.of_parts` looks for it."""

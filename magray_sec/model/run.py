@@ -165,6 +165,8 @@ class Inventory:
     skipped: tuple[Skipped, ...] = ()
     gaps: tuple[Gap, ...] = ()
     notifications: tuple[Notification, ...] = ()
+    states: Mapping[str, tuple[int, ...]] = field(default_factory=dict, compare=False, repr=False)
+    """Of each file, by its path, what `source.state_of` tells; empty where nobody looked."""
 
     def of(self, kind: ItemKind, ecosystem: str = "") -> tuple[Item, ...]:
         """The items of a kind, of one ecosystem where it is named."""
@@ -346,6 +348,9 @@ class Farm:
     """Files that are written besides, by their paths relative to `at`: settings of ours that a tool takes by a name."""
 
 
+PROGRESS = "progress: "
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
     """One process to run. Nothing but this says how."""
@@ -369,6 +374,8 @@ class Command:
     """For a preparation: the step goes on without it, and the scanner's own output tells what was lost."""
     timeout_s: float | None = None
     """None: the scan's."""
+    tells_progress: bool = False
+    """Lines of its standard error that begin with `PROGRESS` are for whoever waits, and are not kept."""
     network: bool = False
     """It may use the network; every other command is cut off from it where the platform can do that."""
     subject: str = ""
@@ -445,5 +452,5 @@ class Source(Protocol):
         """The bytes of a git object by its id. OSError where it cannot be read, or there are no git objects."""
 
     def blob_at(self, commit: str, path: str) -> str:
-        """The id of the git object that is the file at a path in a commit. Empty where there is none, it cannot be read,
-        or there are no git objects."""
+        """The id of the git object that is the file at a path in a commit. Empty where there is none, where it cannot
+        be read, or where there are no git objects."""

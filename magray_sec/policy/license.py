@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
+from magray_sec.model.scale import Verdict
 from magray_sec.policy.types import FILE_ONLY, UNKNOWN
 
 _MAX_EXPRESSION = 4000
 _REFERENCE = re.compile(r"(?:DocumentRef-[A-Za-z0-9.-]+:)?LicenseRef-[A-Za-z0-9.-]+\Z", re.IGNORECASE)
 
 
+@functools.lru_cache(maxsize=16384)
 def is_met(expression: str | None, listed: frozenset[str]) -> bool:
     """Whether one may take what is under `expression` on the terms of the licences in `listed` alone.
 
@@ -40,6 +43,73 @@ def key(name: str) -> str | None:
         return None
     ways = _ways(parsed)
     return None if ways == {UNKNOWN} else _spelling(parsed)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """What is said of each licence, by its key."""
+
+    said: Mapping[str, Verdict]
+    unlisted: Verdict
+    """Of a licence that is not among them."""
+    unknown: Verdict = Verdict.REVIEW
+    """Of what is no licence that is known, unless `unknown` is among them: it may be any."""
+
+
+def verdict(expression: str | None, terms: Terms) -> Verdict:
+    """What the terms say of an expression: the best of a choice (OR), the worst of what is needed together (AND)."""
+    parsed = _parse(expression or "")
+    if parsed is None:
+        return _of_leaf(frozenset({UNKNOWN}), terms)
+    try:
+        return _worst(parsed, terms)
+    except RecursionError:
+        return _of_leaf(frozenset({UNKNOWN}), terms)
+
+
+def _worst(node: Any, terms: Terms) -> Verdict:
+    if not _is_operator(node):
+        return _of_leaf(_ways(node), terms)
+    branches = [_worst(branch, terms) for branch in node.args]
+    return min(branches) if isinstance(node, _licensing().OR) else max(branches)
+
+
+def _of_leaf(ways: frozenset[str], terms: Terms) -> Verdict:
+    listed = [terms.said[way] for way in ways - {UNKNOWN} if way in terms.said]
+    if listed:
+        return min(listed)
+    if UNKNOWN in ways:
+        return terms.said.get(UNKNOWN, terms.unknown)
+    return terms.unlisted
+
+
+def leaves(expression: str | None) -> tuple[str, ...]:
+    """The licences that an expression is made of, as a list of a policy names them, sorted; what is no expression is
+    `unknown`.
+    """
+    parsed = _parse(expression or "")
+    if parsed is None:
+        return (UNKNOWN,)
+    try:
+        return tuple(sorted(set(_leaves(parsed))))
+    except RecursionError:
+        return (UNKNOWN,)
+
+
+def _leaves(node: Any) -> Iterator[str]:
+    if _is_operator(node):
+        for branch in node.args:
+            yield from _leaves(branch)
+    elif _ways(node) == {UNKNOWN}:
+        yield UNKNOWN
+    else:
+        yield _spelling(node)
+
+
+def is_expression(text: str) -> bool:
+    """Whether the text is an SPDX expression of licences that the list knows, or of `LicenseRef-` names."""
+    parsed = _parse(text)
+    return parsed is not None and UNKNOWN not in leaves(text)
 
 
 def names() -> tuple[str, ...]:

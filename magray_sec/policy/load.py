@@ -1,4 +1,4 @@
-"""From a policy's YAML to a `Policy`, and what is to be said of a policy as such.
+"""From a policy's YAML, and that of the policies it extends, to a `Policy`.
 
 A policy that was seen before is taken from the user's cache by the digest of its text, without the parser and the
 validator.
@@ -9,86 +9,99 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import date
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 from magray_sec import __version__, _kept, datafiles, documents
 from magray_sec.documents import Document, Path
 from magray_sec.errors import SettingsError
 from magray_sec.model.codec import from_plain, to_plain
-from magray_sec.model.scale import Confidence, Domain, Severity, State, Verdict
+from magray_sec.model.scale import Domain, Severity, State, Verdict
 from magray_sec.model.text import clean, shown_path
 from magray_sec.policy import license as licenses
-from magray_sec.policy.match import confidences, severities
+from magray_sec.policy.check import warnings_of
 from magray_sec.policy.types import (
     KINDS,
     RESERVED,
+    WARN_BEFORE_DAYS,
     Acceptance,
+    Clarification,
     GapEffects,
     Glob,
+    LicenseException,
+    LicensePolicy,
     Match,
     Policy,
     PolicyRule,
-    Problem,
+    Statement,
     Waiver,
+    When,
 )
+from magray_sec.policy.vex import parse_vex
 
-_LISTS = (
-    "identity",
-    "domain",
-    "rule",
-    "tool",
-    "score",
-    "path",
-    "lockfile",
-    "package",
-    "version",
-    "license",
-    "cwe",
-    "state",
-    "branch",
-    "kind",
-    "dependency_kind",
-)
-"""The keys of a match of which a part of the words means a part of the findings."""
-_FORMAT = 2
+_FORMAT = 3
 """Of the cached form; raised with every change to the types."""
 _SUFFIXES = (".yaml", ".yml")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reference:
+    """Another file that a policy names, and where."""
+
+    name: str
+    line: int
+    column: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sheet:
+    """What one policy file says by itself, before what it extends."""
+
+    policy: Policy
+    given: tuple[str, ...]
+    """The keys that it gives, those of `gaps`, `database` and `licenses` as `gaps.item`; sorted."""
+    extends: tuple[Reference, ...] = ()
+    vex: tuple[Reference, ...] = ()
 
 
 def load_policy(reference: str, *, root: str | None, cache: str | None, place: str = "") -> Policy:
     """The policy that `reference` names: a shipped one by its name (`default`), else a file by its path.
 
     With `root` (absolute, resolved) the reference comes from the target: the path is relative to `root` and must not
-    lead out of it. Without, it is the operator's own path. `place` (`file:line:column`) is where the reference stands,
-    for messages. `cache` is the user's cache folder, None for none. SettingsError where there is no such policy or it
-    is not a valid one.
+    lead out of it, and so with what the policy extends. Without, it is the operator's own path. `place`
+    (`file:line:column`) is where the reference stands, for messages. `cache` is the user's cache folder, None for none.
+    SettingsError where there is no such policy or it is not a valid one.
     """
     name = reference.strip()
-    if _is_name(name):
-        file = f"{name}.yaml"
-        text = _shipped_text(name, place)
-    else:
-        file = name
-        text = documents.read(_resolve(name, root, place), file=file, root=root)
-    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
-    policy = _recall(cache, digest)
-    if policy is None:
-        policy = parse_policy(text, file=file)
-        _remember(cache, digest, policy)
-    return replace(policy, name=shown_path(name), file=shown_path(file), digest=digest)
+    loader = _Loader(root, cache)
+    policy, _, digest = loader.load(name, place, ())
+    return replace(policy, name=shown_path(name), digest=digest)
 
 
 def parse_policy(text: str, *, file: str) -> Policy:
-    """The policy written in `text`. SettingsError with the place, what is wrong and the likely word."""
-    with open(datafiles.schema("policy"), encoding="utf-8") as stream:
-        schema = json.load(stream)
-    document = documents.load(text, file=file, schema=schema)
-    faults = sorted(_faults(document), key=lambda fault: document.position(fault[0]))
-    documents.raise_all(documents.problem(document, *fault) for fault in faults)
-    return _policy(document)
+    """The policy written in `text`; what it extends lies beside `file`. SettingsError with the place, what is wrong and
+    the likely word.
+    """
+    source = _Source(file=file, path=os.path.abspath(file))
+    return _Loader(None, None).complete(read_sheet(text, file), source, ())[0]
+
+
+def load_vex(path: str, *, file: str, root: str | None, cache: str | None) -> tuple[Statement, ...]:
+    """The statements of the OpenVEX document at `path`, named `file` in messages. SettingsError where it is none."""
+    text = documents.read(path, file=file, root=root)
+    digest = _digest(text)
+    known = _recall(cache, f"vex-{digest}", _Statements)
+    if known is None:
+        known = _Statements(statements=parse_vex(text, file=file))
+        _remember(cache, f"vex-{digest}", known)
+    return tuple(replace(statement, file=shown_path(file)) for statement in known.statements)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Statements:
+    statements: tuple[Statement, ...]
 
 
 def shipped() -> tuple[str, ...]:
@@ -96,30 +109,143 @@ def shipped() -> tuple[str, ...]:
     return tuple(os.path.basename(path).removesuffix(".yaml") for path in datafiles.files("policies"))
 
 
-# --- where a policy lies
+# --- where a policy lies, and what it extends
+
+_MOST_FILES = 50
+"""How many files a policy may be made of."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Source:
+    """Where a policy stands."""
+
+    file: str
+    """As messages name it."""
+    path: str
+    """Absolute; what tells two policies apart."""
+    is_shipped: bool = False
+
+
+class _Loader:
+    """Reads a policy with all that it extends, each file once."""
+
+    def __init__(self, root: str | None, cache: str | None) -> None:
+        self._root = root
+        self._cache = cache
+        self._done: dict[str, tuple[Policy, frozenset[str], str]] = {}
+
+    def load(self, reference: str, place: str, chain: tuple[_Source, ...]) -> tuple[Policy, frozenset[str], str]:
+        """The policy, the keys that it or what it extends gives, and the digest of all its files. `chain`: the policies
+        that led here, the one that names it last.
+        """
+        source = self._locate(reference, place, chain)
+        if any(source.path == other.path for other in chain):
+            circle = " > ".join(entry.file for entry in (*chain[_index(chain, source) :], source))
+            raise SettingsError(f"{place}: extends itself: {clean(circle, limit=300)}", "take one of them out")
+        if source.path not in self._done:
+            if len(self._done) + len(chain) >= _MOST_FILES:
+                raise SettingsError(f"{place}: a policy of more than {_MOST_FILES} files", "put some of them together")
+            text = documents.read(source.path, file=source.file, root=None if source.is_shipped else self._root)
+            digest = _digest(text)
+            sheet = _recall(self._cache, digest, Sheet)
+            if sheet is None:
+                sheet = read_sheet(text, source.file)
+                _remember(self._cache, digest, sheet)
+            policy, given, others = self.complete(sheet, source, chain)
+            if others:
+                digest = _digest("\n".join((digest, *others)))
+            self._done[source.path] = (policy, given, digest)
+        return self._done[source.path]
+
+    def complete(
+        self, sheet: Sheet, source: _Source, chain: tuple[_Source, ...]
+    ) -> tuple[Policy, frozenset[str], tuple[str, ...]]:
+        """The sheet with what it extends and the statements it names, the keys that all of these give, and the digests
+        of those that it names.
+        """
+        own = _placed(sheet.policy, source.file)
+        here = (*chain, source)
+        digests: list[str] = []
+        statements: list[Statement] = []
+        for entry in sheet.vex:
+            place = f"{shown_path(source.file)}:{entry.line}:{entry.column}"
+            lies = self._beside(entry.name, place, source, "VEX document")
+            found = load_vex(lies.path, file=lies.file, root=self._root, cache=self._cache)
+            statements += found
+            digests.append(_digest(repr(found)))
+        own = replace(own, vex=tuple(statements))
+        given = frozenset(sheet.given)
+        if not sheet.extends:
+            return own, given, tuple(digests)
+        base = Policy(name="")
+        stated: frozenset[str] = frozenset()
+        bases: list[str] = []
+        for entry in sheet.extends:
+            place = f"{shown_path(source.file)}:{entry.line}:{entry.column}"
+            loaded, more, digest = self.load(entry.name, place, here)
+            digests.append(digest)
+            base = _overlaid(base, loaded, more)
+            stated |= more
+            bases += [*loaded.bases, loaded.name]
+        made = _overlaid(base, own, given)
+        made = replace(made, name=own.name, file=own.file, bases=tuple(dict.fromkeys(bases)))
+        return replace(made, warnings=warnings_of(made)), stated | given, tuple(digests)
+
+    def _locate(self, reference: str, place: str, chain: tuple[_Source, ...]) -> _Source:
+        if _is_name(reference):
+            return _Source(file=f"{reference}.yaml", path=_shipped_path(reference, place), is_shipped=True)
+        if chain:
+            return self._beside(reference, place, chain[-1], "policy")
+        return _Source(file=reference, path=_resolve(reference, self._root, place))
+
+    def _beside(self, reference: str, place: str, source: _Source, what: str) -> _Source:
+        """A file that a policy names by its path from its own folder."""
+        path = os.path.normpath(os.path.join(os.path.dirname(source.path), reference))
+        named = clean(reference, limit=200)
+        if source.is_shipped:  # none of ours does
+            raise SettingsError(f"{place}: a shipped policy stands alone", "name a shipped one")
+        if self._root is not None and (os.path.isabs(reference) or not documents.is_inside(path, self._root)):
+            hint = "what a target's policy names lies inside the target; the operator names any with --policy"
+            raise SettingsError(f"{place}: the {what} '{named}' lies outside the target", hint)
+        if not os.path.lexists(path):
+            raise SettingsError(
+                f"{place}: there is no {what} file '{named}'", "mend the path: it starts from this file"
+            )
+        return _Source(file=_join(source.file, reference), path=path)
+
+
+def _index(chain: tuple[_Source, ...], source: _Source) -> int:
+    return next(index for index, entry in enumerate(chain) if entry.path == source.path)
+
+
+def _join(file: str, reference: str) -> str:
+    return os.path.normpath(os.path.join(os.path.dirname(file), reference))
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _is_name(reference: str) -> bool:
     return os.sep not in reference and "/" not in reference and not reference.endswith(_SUFFIXES)
 
 
-def _shipped_text(name: str, place: str) -> str:
+def _shipped_path(name: str, place: str) -> str:
     if name not in shipped():
         start = f"{place}: " if place else ""
         meant = documents.closest(name, shipped())
         asked = f"did you mean '{meant}'? " if meant else ""
         hint = f"{asked}Shipped: {', '.join(shipped())}. A file is named by its path: ./{clean(name, limit=60)}.yaml"
         raise SettingsError(f"{start}no policy is called '{clean(name, limit=60)}'", hint)
-    path = os.path.join(datafiles.folder("policies"), f"{name}.yaml")
-    return documents.read(path, file=f"{name}.yaml")
+    return os.path.join(datafiles.folder("policies"), f"{name}.yaml")
 
 
 def _resolve(reference: str, root: str | None, place: str) -> str:
     if root is None:
         return os.path.abspath(reference)
     start = f"{place}: " if place else ""
-    path = os.path.join(root, reference)
-    if os.path.isabs(reference) or not documents.is_inside(os.path.normpath(path), root):
+    path = os.path.normpath(os.path.join(root, reference))
+    if os.path.isabs(reference) or not documents.is_inside(path, root):
         raise SettingsError(
             f"{start}the policy '{clean(reference, limit=200)}' lies outside the target",
             "the target may only name a shipped policy or a file of its own; the operator names any with --policy",
@@ -129,23 +255,108 @@ def _resolve(reference: str, root: str | None, place: str) -> str:
     return path
 
 
+# --- one policy over another
+
+_FIELDS: Mapping[str, tuple[str, ...]] = {
+    "require": ("require", "on_incomplete_of", "require_line", "require_file"),
+    "on_incomplete": ("on_incomplete",),
+    "require_scanners": ("require_scanners",),
+    "default": ("default", "default_line"),
+    "database.max_age_days": ("max_age_days",),
+    "inline_allow": ("inline_allow",),
+    "warn_before": ("warn_before_days",),
+}
+"""The keys of a file of which what it says stands in place of what it extends, and the fields they are."""
+_LICENSE_LISTS = ("allow", "deny", "review")
+
+
+def _placed(policy: Policy, file: str) -> Policy:
+    """The policy with the file that all of it stands in."""
+    shown = shown_path(file)
+    terms = policy.licenses
+    return replace(
+        policy,
+        name=shown,
+        file=shown,
+        require_file=shown,
+        rules=tuple(replace(rule, file=shown) for rule in policy.rules),
+        waivers=tuple(replace(waiver, file=shown) for waiver in policy.waivers),
+        accept=tuple(replace(entry, file=shown) for entry in policy.accept),
+        licenses=replace(
+            terms,
+            file=shown,
+            exceptions=tuple(replace(entry, file=shown) for entry in terms.exceptions),
+            clarify=tuple(replace(entry, file=shown) for entry in terms.clarify),
+        ),
+        warnings=tuple(replace(problem, file=shown) for problem in policy.warnings),
+    )
+
+
+def _overlaid(base: Policy, own: Policy, given: frozenset[str]) -> Policy:
+    """`own` over `base`: its rules take the place of those with their ids, its new ones come first; single values stand
+    in place of the base's; waivers, accepted gaps and statements come behind the base's.
+    """
+    replaced = {rule.id: rule for rule in own.rules}
+    known = {rule.id for rule in base.rules}
+    changes: dict[str, Any] = {field: getattr(own, field) for key in given for field in _FIELDS.get(key, ())}
+    return replace(
+        base,
+        **changes,
+        rules=(
+            *(rule for rule in own.rules if rule.id not in known),
+            *(replaced.get(rule.id, rule) for rule in base.rules),
+        ),
+        gaps=GapEffects(
+            item=own.gaps.item if "gaps.item" in given else base.gaps.item,
+            file=own.gaps.file if "gaps.file" in given else base.gaps.file,
+        ),
+        waivers=tuple(dict.fromkeys((*base.waivers, *own.waivers))),
+        accept=tuple(dict.fromkeys((*base.accept, *own.accept))),
+        vex=tuple(dict.fromkeys((*base.vex, *own.vex))),
+        waiver_limits=tuple({**dict(base.waiver_limits), **dict(own.waiver_limits)}.items()),
+        licenses=_overlaid_terms(base.licenses, own.licenses, given),
+    )
+
+
+def _overlaid_terms(base: LicensePolicy, own: LicensePolicy, given: frozenset[str]) -> LicensePolicy:
+    """A list that is given stands in place of the base's, and what it names is in no other list of the base's."""
+    named = {name for key in _LICENSE_LISTS for name in getattr(own, key)}
+    lists = {
+        key: getattr(own, key)
+        if f"licenses.{key}" in given and getattr(own, key)
+        else tuple(name for name in getattr(base, key) if name not in named)
+        for key in _LICENSE_LISTS
+    }
+    is_own = own.decides or bool(own.clarify)
+    return LicensePolicy(
+        **lists,
+        unlisted=base.unlisted if own.unlisted is None else own.unlisted,
+        exceptions=tuple(dict.fromkeys((*base.exceptions, *own.exceptions))),
+        clarify=tuple(dict.fromkeys((*own.clarify, *base.clarify))),
+        file=own.file if is_own else base.file,
+        line=own.line if is_own else base.line,
+    )
+
+
 # --- the cache
 
+_K = TypeVar("_K")
 
-def _recall(cache: str | None, digest: str) -> Policy | None:
-    """The policy as it was kept; None where there is none, or anything about it is off."""
+
+def _recall(cache: str | None, digest: str, kind: type[_K]) -> _K | None:
+    """What was kept of that kind; None where there is none, or anything about it is off."""
     known = _kept.recall(_folder(cache), _entry(digest))
     if known is None:
         return None
     try:
-        return from_plain(Policy, json.loads(known))
+        return from_plain(kind, json.loads(known))
     except (ValueError, RecursionError):
         return None
 
 
-def _remember(cache: str | None, digest: str, policy: Policy) -> None:
-    """Keep the policy for the next scan."""
-    _kept.keep(_folder(cache), _entry(digest), json.dumps(to_plain(policy), sort_keys=True).encode())
+def _remember(cache: str | None, digest: str, value: object) -> None:
+    """Keep the value for the next scan."""
+    _kept.keep(_folder(cache), _entry(digest), json.dumps(to_plain(value), sort_keys=True).encode())
 
 
 def _folder(cache: str | None) -> str | None:
@@ -154,6 +365,34 @@ def _folder(cache: str | None) -> str | None:
 
 def _entry(digest: str) -> str:
     return f"{digest}-{__version__}-{_FORMAT}.json"
+
+
+def read_sheet(text: str, file: str) -> Sheet:
+    """What the text of one file says. SettingsError as `parse_policy`."""
+    with open(datafiles.schema("policy"), encoding="utf-8") as stream:
+        schema = json.load(stream)
+    document = documents.load(text, file=file, schema=schema)
+    faults = sorted(_faults(document), key=lambda fault: document.position(fault[0]))
+    documents.raise_all(documents.problem(document, *fault) for fault in faults)
+    policy = _policy(document)
+    extends = _references(document, "extends")
+    given = [key for key in document.data if key not in ("gaps", "database", "licenses")]
+    given += [f"{key}.{name}" for key in ("gaps", "database", "licenses") for name in document.data.get(key, ())]
+    return Sheet(
+        # Of one that extends others, all of them together are looked at.
+        policy=policy if extends else replace(policy, warnings=warnings_of(policy)),
+        given=tuple(sorted(given)),
+        extends=extends,
+        vex=_references(document, "vex"),
+    )
+
+
+def _references(document: Document, key: str) -> tuple[Reference, ...]:
+    made = []
+    for path, name in _each((key,), document.data.get(key)):
+        line, column = document.position(path)
+        made.append(Reference(name=name, line=line, column=column))
+    return tuple(made)
 
 
 # --- what a schema cannot say
@@ -165,7 +404,13 @@ _Fault: TypeAlias = tuple[Path, str, str]
 def _faults(document: Document) -> Iterator[_Fault]:
     data = document.data
     seen: dict[str, int] = {}
-    for index, rule in enumerate(data["rules"]):
+    domains: set[str] = set()
+    for index, entry in enumerate(data.get("require", ())):
+        domain = entry if isinstance(entry, str) else entry["domain"]
+        if domain in domains:
+            yield ("require", index), f"'{domain}' is required twice", "keep one of them"
+        domains.add(domain)
+    for index, rule in enumerate(data.get("rules", ())):
         path: Path = ("rules", index)
         name = rule["id"]
         if name in RESERVED:
@@ -175,6 +420,7 @@ def _faults(document: Document) -> Iterator[_Fault]:
             yield (*path, "id"), f"the id '{name}' is given twice", hint
         seen.setdefault(name, document.line(path))
         yield from _match_faults((*path, "match"), rule["match"])
+        yield from _glob_faults((*path, "when", "path"), rule.get("when", {}).get("path"))
     for index, entry in enumerate(data.get("accept", ())):
         path = ("accept", index)
         if not {"path", "item", "scanner"} & entry.keys():
@@ -183,6 +429,36 @@ def _faults(document: Document) -> Iterator[_Fault]:
         yield from _glob_faults((*path, "path"), entry.get("path"))
     for index, waiver in enumerate(data.get("waivers", ())):
         yield from _match_faults(("waivers", index, "match"), waiver["match"])
+        if waiver.get("created", "") > waiver["expires"]:
+            yield ("waivers", index, "created"), "it was made after its last day", "mend 'created' or 'expires'"
+    yield from _license_faults(data.get("licenses", {}))
+
+
+def _license_faults(terms: Mapping[str, Any]) -> Iterator[_Fault]:
+    seen: dict[str, str] = {}
+    for key in _LICENSE_LISTS:
+        for place, name in _each(("licenses", key), terms.get(key)):
+            spelt = licenses.key(name)
+            if spelt is None:
+                yield place, f"'{clean(name, limit=60)}' is not a licence of the SPDX list", _license_hint(name)
+            elif spelt in seen:
+                what = (
+                    f"'{clean(name, limit=60)}' stands in '{seen[spelt]}' as well"
+                    if seen[spelt] != key
+                    else (f"'{clean(name, limit=60)}' is given twice")
+                )
+                yield place, what, "keep it in one place"
+            else:
+                seen[spelt] = key
+    for index, entry in enumerate(terms.get("exceptions", ())):
+        for place, name in _each(("licenses", "exceptions", index, "allow"), entry["allow"]):
+            if licenses.key(name) is None:
+                yield place, f"'{clean(name, limit=60)}' is not a licence of the SPDX list", _license_hint(name)
+    for index, entry in enumerate(terms.get("clarify", ())):
+        if not licenses.is_expression(entry["license"]):
+            said = clean(entry["license"], limit=60)
+            hint = "join SPDX ids with OR, AND and WITH; a text of their own is LicenseRef-name"
+            yield ("licenses", "clarify", index, "license"), f"'{said}' is no SPDX expression", hint
 
 
 def _match_faults(path: Path, match: dict[str, Any]) -> Iterator[_Fault]:
@@ -248,18 +524,25 @@ def _policy(document: Document) -> Policy:
     return Policy(
         name=shown_path(document.file),
         file=shown_path(document.file),
-        require=tuple(Domain(name) for name in data["require"]),
+        require=tuple(Domain(_domain(entry)) for entry in data.get("require", ())),
+        on_incomplete=data.get("on_incomplete", "incomplete"),
+        on_incomplete_of=tuple(
+            (Domain(entry["domain"]), entry["on_incomplete"])
+            for entry in data.get("require", ())
+            if isinstance(entry, dict) and "on_incomplete" in entry
+        ),
         require_scanners=tuple(data.get("require_scanners", ())),
         rules=tuple(
             PolicyRule(
                 id=rule["id"],
                 match=_match(rule["match"]),
+                when=_when(rule.get("when", {})),
                 verdict=Verdict(rule["verdict"]),
                 max=rule.get("max", 0),
                 description=_line(rule.get("description", "")),
                 line=document.line(("rules", index)),
             )
-            for index, rule in enumerate(data["rules"])
+            for index, rule in enumerate(data.get("rules", ()))
         ),
         default=Verdict(data.get("default", "pass")),
         gaps=GapEffects(item=gaps.get("item", "incomplete"), file=gaps.get("file", "review")),
@@ -281,15 +564,66 @@ def _policy(document: Document) -> Policy:
                 reason=_line(entry["reason"]),
                 owner=_line(entry["owner"]),
                 expires=date.fromisoformat(entry["expires"]),
+                created=date.fromisoformat(entry["created"]) if "created" in entry else None,
+                until_fixed=entry.get("until_fixed", False),
                 line=document.line(("waivers", index)),
             )
             for index, entry in enumerate(data.get("waivers", ()))
         ),
+        waiver_limits=tuple((Severity(name), _days(entry)) for name, entry in data.get("waiver_limits", {}).items()),
+        warn_before_days=_days(data["warn_before"]) if "warn_before" in data else WARN_BEFORE_DAYS,
+        licenses=_licenses(document, data.get("licenses", {})),
         max_age_days=data.get("database", {}).get("max_age_days"),
         inline_allow=data.get("inline_allow", "honour"),
         require_line=document.key_position(("require",))[0],
         default_line=document.key_position(("default",))[0],
     )
+
+
+def _domain(entry: str | dict[str, str]) -> str:
+    return entry if isinstance(entry, str) else entry["domain"]
+
+
+def _days(text: str) -> int:
+    return int(text.removesuffix("d"))
+
+
+def _when(data: dict[str, Any]) -> When:
+    return When(branch=_words(data, "branch"), event=_words(data, "event"), path=_globs(data.get("path")))
+
+
+def _licenses(document: Document, data: dict[str, Any]) -> LicensePolicy:
+    return LicensePolicy(
+        allow=_license_keys(data.get("allow", ())),
+        deny=_license_keys(data.get("deny", ())),
+        review=_license_keys(data.get("review", ())),
+        unlisted=Verdict(data["unlisted"]) if "unlisted" in data else None,
+        exceptions=tuple(
+            LicenseException(
+                package=_words(entry, "package"),
+                version=_words(entry, "version"),
+                allow=_license_keys(entry["allow"]),
+                reason=_line(entry["reason"]),
+                line=document.line(("licenses", "exceptions", index)),
+            )
+            for index, entry in enumerate(data.get("exceptions", ()))
+        ),
+        clarify=tuple(
+            Clarification(
+                package=_words(entry, "package"),
+                version=_words(entry, "version"),
+                license=entry["license"],
+                reason=_line(entry["reason"]),
+                line=document.line(("licenses", "clarify", index)),
+            )
+            for index, entry in enumerate(data.get("clarify", ()))
+        ),
+        line=document.key_position(("licenses",))[0],
+    )
+
+
+def _license_keys(words: Iterable[str]) -> tuple[str, ...]:
+    return tuple(licenses.key(word) or word for word in words)
 
 
 def _match(data: dict[str, Any]) -> Match:
@@ -329,143 +663,3 @@ def _globs(value: Any) -> tuple[Glob, ...]:
 
 def _line(text: str) -> str:
     return clean(text, limit=500)
-
-
-# --- what is to be said of a policy as such
-
-
-def check_policy(policy: Policy, *, scanners: Iterable[str] = ()) -> tuple[Problem, ...]:
-    """What is wrong with a valid policy, in order of lines. `scanners`: the ids there are; empty: they are not checked.
-
-    Errors: a severity of a required domain that no rule can match while the default is pass; a required scanner that
-    does not exist. Warnings: a rule that no finding can reach or that can match nothing, a required domain of which
-    some findings may fall to a default of pass, a `tool` that does not exist.
-    """
-    found = [*_uncovered(policy), *_unreachable(policy), *_strangers(policy, frozenset(scanners))]
-    return tuple(sorted(found, key=lambda problem: (problem.line, problem.message)))
-
-
-def _uncovered(policy: Policy) -> Iterator[Problem]:
-    if policy.default is not Verdict.PASS:
-        return
-    for domain in policy.require:
-        open_to_all = [
-            severity.value
-            for severity in reversed(Severity)
-            if not any(_may_match(rule.match, domain, severity) for rule in policy.rules)
-        ]
-        partly = [
-            severity.value
-            for severity in reversed(Severity)
-            if severity.value not in open_to_all
-            and not any(
-                _may_match(rule.match, domain, severity) and _is_by_domain_and_severity(rule.match)
-                for rule in policy.rules
-            )
-        ]
-        if open_to_all:
-            yield Problem(
-                is_error=True,
-                line=policy.require_line,
-                message=f"{domain.value} is required, but no rule is for severity {', '.join(open_to_all)}: "
-                "such findings pass by default",
-                hint=f"add a rule with {{domain: {domain.value}}} and no other condition, or set default: review",
-            )
-        if partly:
-            yield Problem(
-                is_error=False,
-                line=policy.require_line,
-                message=f"{domain.value} is required, but findings of severity {', '.join(partly)} that meet no rule's "
-                "other conditions pass by default",
-                hint=f"add a last rule with {{domain: {domain.value}}} and no other condition",
-            )
-
-
-def _unreachable(policy: Policy) -> Iterator[Problem]:
-    taken: set[tuple[Domain, Severity]] = set()
-    for index, rule in enumerate(policy.rules):
-        cells = {
-            (domain, severity) for domain in Domain for severity in Severity if _may_match(rule.match, domain, severity)
-        }
-        earlier = next((other for other in policy.rules[:index] if _implies(rule.match, other.match)), None)
-        if not cells or _is_empty(rule.match):
-            yield Problem(
-                is_error=False, line=rule.line, message=f"rule '{rule.id}' can match nothing", hint="mend its match"
-            )
-        elif earlier is not None:
-            yield Problem(
-                is_error=False,
-                line=rule.line,
-                message=f"rule '{rule.id}' is never reached: '{earlier.id}' (line {earlier.line}) takes all it matches",
-                hint=f"move it above '{earlier.id}', or remove it",
-            )
-        elif cells <= taken:
-            yield Problem(
-                is_error=False,
-                line=rule.line,
-                message=f"rule '{rule.id}' is never reached: the rules above it take all it matches",
-                hint="move it up, or remove it",
-            )
-        if _is_by_domain_and_severity(rule.match):
-            taken |= cells
-
-
-def _strangers(policy: Policy, scanners: frozenset[str]) -> Iterator[Problem]:
-    if not scanners:
-        return
-    for name in policy.require_scanners:
-        if name not in scanners:
-            yield Problem(
-                is_error=True,
-                line=policy.require_line,
-                message=f"the required scanner '{clean(name, limit=60)}' does not exist",
-                hint=_suggestion(name, scanners),
-            )
-    for rule in policy.rules:
-        for name in rule.match.tool:
-            if name not in scanners:
-                message = f"rule '{rule.id}' names the scanner '{clean(name, limit=60)}', which does not exist"
-                yield Problem(is_error=False, line=rule.line, message=message, hint=_suggestion(name, scanners))
-
-
-def _suggestion(name: str, scanners: frozenset[str]) -> str:
-    meant = documents.closest(name, sorted(scanners))
-    return f"did you mean '{meant}'?" if meant else f"there are: {', '.join(sorted(scanners))}"
-
-
-def _may_match(match: Match, domain: Domain, severity: Severity) -> bool:
-    return (not match.domain or domain in match.domain) and (
-        not match.severity or severity in severities(match.severity)
-    )
-
-
-def _is_by_domain_and_severity(match: Match) -> bool:
-    return replace(match, domain=(), severity=()) == Match()
-
-
-def _is_empty(match: Match) -> bool:
-    """Whether its conditions contradict each other."""
-    no_confidence = bool(match.confidence) and not confidences(match.confidence)
-    unverified = (
-        match.verified is False and bool(match.confidence) and confidences(match.confidence) == {Confidence.VERIFIED}
-    )
-    return no_confidence or unverified
-
-
-def _implies(narrow: Match, wide: Match) -> bool:
-    """Whether every finding that `narrow` means is one that `wide` means, as far as their words say."""
-    if wide.severity and not (narrow.severity and severities(narrow.severity) <= severities(wide.severity)):
-        return False
-    if wide.confidence and not (narrow.confidence and confidences(narrow.confidence) <= confidences(wide.confidence)):
-        return False
-    if wide.verified is not None and wide.verified is not narrow.verified:
-        return False
-    if wide.fix is not None and wide.fix is not narrow.fix:
-        return False
-    if wide.license_not and not (narrow.license_not and set(wide.license_not) <= set(narrow.license_not)):
-        return False
-    for key in _LISTS:
-        outer, inner = getattr(wide, key), getattr(narrow, key)
-        if outer and not (inner and set(inner) <= set(outer)):
-            return False
-    return True

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable
 from fnmatch import fnmatchcase
 from typing import Any, TypeAlias
 
-from magray_sec.model.finding import Finding
-from magray_sec.model.scale import Confidence, Severity
+from magray_sec.model.finding import Finding, Package
+from magray_sec.model.scale import Confidence, Domain, Severity
 from magray_sec.policy import license as licenses
 from magray_sec.policy.types import UNKNOWN, Glob, Match
 
@@ -28,19 +28,43 @@ _MATCHER_BYTES = 256 << 20
 
 
 class Paths:
-    """Many path patterns, all tried on a path at once, in linear time; what a path fits is kept."""
+    """What one judgement works out once: which of many path patterns a path fits (all tried at once, in linear time),
+    and what a finding may be called.
+    """
 
     def __init__(self, globs: Iterable[Glob]) -> None:
         self._regexes = tuple(dict.fromkeys(glob.regex for glob in globs))
         self._sets: tuple[tuple[int, Any], ...] | None = None
         self._seen: dict[str, frozenset[str]] = {}
+        self._names: dict[int, tuple[Finding, frozenset[str]]] = {}
+        self._tools: dict[int, tuple[Finding, frozenset[str]]] = {}
 
     def fit(self, path: str, globs: tuple[Glob, ...]) -> bool:
         """Whether the path fits one of `globs`, which are of those given at first."""
-        fitting = self._seen.get(path)
-        if fitting is None:
-            fitting = self._seen[path] = self._fitting(path)
+        fitting = self.fitting(path)
         return any(glob.regex in fitting for glob in globs)
+
+    def fitting(self, path: str) -> frozenset[str]:
+        """The expressions of all the globs that the path fits."""
+        found = self._seen.get(path)
+        if found is None:
+            found = self._seen[path] = self._fitting(path)
+        return found
+
+    def names(self, finding: Finding) -> frozenset[str]:
+        """`names` of the finding, worked out once."""
+        # Kept by the object, with the object, so that no other can have its id: to hash a finding takes longer.
+        known = self._names.get(id(finding))
+        if known is None:
+            known = self._names[id(finding)] = (finding, names(finding))
+        return known[1]
+
+    def tools(self, finding: Finding) -> frozenset[str]:
+        """The scanners that saw the finding, worked out once."""
+        known = self._tools.get(id(finding))
+        if known is None:
+            known = self._tools[id(finding)] = (finding, frozenset(witness.tool for witness in finding.witnesses))
+        return known[1]
 
     def _fitting(self, path: str) -> frozenset[str]:
         if not path:
@@ -73,20 +97,38 @@ def conditions(match: Match, paths: Paths, branch: str | None) -> tuple[Conditio
 
     `branch` is the one scanned, None where it is not known: then no condition on it holds.
     """
+    if not is_branch(match.branch, branch):
+        return (_never,)
+    domains, severe, sure = frozenset(match.domain), severities(match.severity), confidences(match.confidence)
     found: list[Condition] = []
-    if match.branch:
-        here = branch is not None and any(fnmatchcase(branch, pattern) for pattern in match.branch)
-        if not here:
-            return (_never,)
-    if match.domain:
-        domains = frozenset(match.domain)
+    if domains:
         found.append(lambda finding: finding.domain in domains)
     if match.severity:
-        meant = severities(match.severity)
-        found.append(lambda finding: finding.severity in meant)
+        found.append(lambda finding: finding.severity in severe)
     if match.confidence:
-        sure = confidences(match.confidence)
         found.append(lambda finding: finding.confidence in sure)
+    return (*found, *finer(match, paths))
+
+
+def is_coarsely(match: Match, domain: Domain, severity: Severity, confidence: Confidence) -> bool:
+    """Whether the conditions of a match that few values tell apart hold. With those of `finer`, they are all but that
+    on the branch.
+    """
+    return (
+        (not match.domain or domain in match.domain)
+        and (not match.severity or severity in severities(match.severity))
+        and (not match.confidence or confidence in confidences(match.confidence))
+    )
+
+
+def is_branch(patterns: tuple[str, ...], branch: str | None) -> bool:
+    """Whether the branch (None: not known) is one of those meant; none given: any is."""
+    return not patterns or (branch is not None and any(fnmatchcase(branch, pattern) for pattern in patterns))
+
+
+def finer(match: Match, paths: Paths) -> tuple[Condition, ...]:
+    """The conditions that have to be tried on each finding."""
+    found: list[Condition] = []
     if match.verified is not None:
         verified = match.verified
         found.append(lambda finding: (finding.confidence is Confidence.VERIFIED) is verified)
@@ -96,27 +138,24 @@ def conditions(match: Match, paths: Paths, branch: str | None) -> tuple[Conditio
     if match.kind:
         kinds = frozenset(match.kind)
         found.append(lambda finding: finding.kind in kinds)
-    if match.score:
-        bounds = match.score
-        found.append(
-            lambda finding: finding.score is not None and any(_in_bounds(finding.score, one) for one in bounds)
-        )
+    if match.rule:
+        rules = frozenset(name.casefold() for name in match.rule)
+        found.append(lambda finding: not rules.isdisjoint(paths.names(finding)))
+    found += _package_conditions(match, paths)
     if match.identity:
         wanted = frozenset(match.identity)
         found.append(lambda finding: not wanted.isdisjoint(finding.identities))
     if match.tool:
         tools = frozenset(match.tool)
-        found.append(lambda finding: any(witness.tool in tools for witness in finding.witnesses))
+        found.append(lambda finding: not tools.isdisjoint(paths.tools(finding)))
     if match.cwe:
         weaknesses = frozenset(match.cwe)
         found.append(lambda finding: not weaknesses.isdisjoint(finding.rule.cwe))
-    found += _package_conditions(match, paths)
-    if match.rule:
-        rules = frozenset(name.casefold() for name in match.rule)
-        found.append(lambda finding: not rules.isdisjoint(names(finding)))
+    if match.score:
+        bounds = tuple(_bounds(word) for word in match.score)
+        found.append(lambda finding: finding.score is not None and _in_bounds(finding.score, bounds))
     if match.path:
-        globs = match.path
-        found.append(lambda finding: paths.fit(finding.location.path, globs))
+        found.append(on_paths(match.path, paths))
     if match.license:
         allowed = frozenset(match.license)
         found.append(lambda finding: licenses.is_met(_license(finding), allowed))
@@ -124,6 +163,12 @@ def conditions(match: Match, paths: Paths, branch: str | None) -> tuple[Conditio
         others = frozenset(match.license_not)
         found.append(lambda finding: not licenses.is_met(_license(finding), others))
     return tuple(found)
+
+
+def on_paths(globs: tuple[Glob, ...], paths: Paths) -> Condition:
+    """The condition that a finding lies on one of the paths."""
+    wanted = frozenset(glob.regex for glob in globs)
+    return lambda finding: not wanted.isdisjoint(paths.fitting(finding.location.path))
 
 
 def _package_conditions(match: Match, paths: Paths) -> list[Condition]:
@@ -136,13 +181,17 @@ def _package_conditions(match: Match, paths: Paths) -> list[Condition]:
         found.append(lambda one: one.package is not None and (one.package.dependency_kind or UNKNOWN) in uses)
     if match.package:
         packages = frozenset(match.package)
-        found.append(lambda finding: finding.package is not None and not packages.isdisjoint(_packages(finding)))
+        found.append(lambda finding: finding.package is not None and not packages.isdisjoint(called(finding.package)))
     if match.version:
         ranges = match.version
-        found.append(lambda one: one.package is not None and any(_in_range(one.package.version, r) for r in ranges))
+        found.append(lambda one: one.package is not None and is_in_range(one.package.version, ranges))
     if match.lockfile:
-        globs = match.lockfile
-        found.append(lambda finding: finding.package is not None and paths.fit(finding.package.lockfile, globs))
+        files = frozenset(glob.regex for glob in match.lockfile)
+        found.append(
+            lambda finding: (
+                finding.package is not None and not files.isdisjoint(paths.fitting(finding.package.lockfile))
+            )
+        )
     return found
 
 
@@ -197,8 +246,19 @@ def _holds(left: Any, operator: str, right: Any) -> bool:
     return bool(left == right)
 
 
-def _in_bounds(score: float, word: str) -> bool:
-    return all(_holds(score, operator, bound) for operator, bound in _bounds(word))
+def is_in_bounds(score: float, word: str) -> bool:
+    """Whether a score meets a word of comparisons."""
+    return _in_bounds(score, (_bounds(word),))
+
+
+def _in_bounds(score: float, words: tuple[tuple[tuple[str, float], ...], ...]) -> bool:
+    for bounds in words:
+        for operator, bound in bounds:
+            if not _holds(score, operator, bound):
+                break
+        else:
+            return True
+    return False
 
 
 @functools.lru_cache(maxsize=1024)
@@ -207,8 +267,9 @@ def _bounds(word: str) -> tuple[tuple[str, float], ...]:
     return tuple((operator, float(number)) for operator, number in pairs)
 
 
-def _in_range(version: str, word: str) -> bool:
-    return all(_version_holds(version, part.strip()) for part in word.split(","))
+def is_in_range(version: str, ranges: tuple[str, ...]) -> bool:
+    """Whether the version is in one of the ranges, each of comparisons that all have to hold."""
+    return any(all(_version_holds(version, part.strip()) for part in one.split(",")) for one in ranges)
 
 
 def _version_holds(version: str, part: str) -> bool:
@@ -235,11 +296,15 @@ def version_key(version: str) -> tuple[Any, ...] | None:
     return (tuple(numbers), 0, tuple((0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts))
 
 
-def _packages(finding: Finding) -> tuple[str, ...]:
-    package = finding.package
-    if package is None:
-        return ()
-    return (package.name, re.split("[@?#]", package.purl, maxsplit=1)[0])
+def called(package: Package) -> tuple[str, ...]:
+    """What a policy may call a package: its name, or its package URL without a version."""
+    return (package.name, bare_purl(package.purl))
+
+
+@functools.lru_cache(maxsize=16384)
+def bare_purl(purl: str) -> str:
+    """A package URL without its version, qualifiers and subpath."""
+    return re.split("[@?#]", purl, maxsplit=1)[0]
 
 
 def _license(finding: Finding) -> str | None:

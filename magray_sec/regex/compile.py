@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import platform
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +21,8 @@ _FLAGS = int(hyperscan.HS_FLAG_MULTILINE)
 _FORMAT = b"2"
 # Of rules for some paths alone: more kinds of them than this are run on every file, as one.
 _MOST_PARTS = 24
+# So many rules take long enough to compile that whoever waits is told.
+_MANY = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +39,8 @@ class Part:
 class Databases:
     """The databases of a rule set, each made when it is first asked for. It may be used by any number of threads."""
 
-    def __init__(self, ruleset: RuleSet, cache: str | None) -> None:
+    def __init__(self, ruleset: RuleSet, cache: str | None, tell: Callable[[str], None] | None = None) -> None:
+        self._tell = tell
         self._ruleset = ruleset
         self._rules = ruleset.rules
         self._folder = f"{cache}/regex" if cache else None
@@ -46,6 +49,11 @@ class Databases:
         self._made: dict[int, hyperscan.Database] = {}
         self._locks = tuple(threading.Lock() for _ in self.parts)
         self._expressions = tuple([self._rules[index].expression for index in part.rules] for part in self.parts)
+
+    @property
+    def of_all_files(self) -> tuple[int, ...]:
+        """The parts that are about no certain files."""
+        return tuple(place for place, part in enumerate(self.parts) if not part.languages and not part.include)
 
     def database(self, part: int) -> hyperscan.Database:
         """The database of `parts[part]`.
@@ -62,6 +70,14 @@ class Databases:
                 self._made[part] = self._recalled(part) or self._compiled(part)
             return self._made[part]
 
+    def recall(self) -> None:
+        """Have those databases ready that lie in the cache."""
+        for part, lock in enumerate(self._locks):
+            with lock:
+                known = self._made.get(part) or self._recalled(part)
+                if known is not None:
+                    self._made[part] = known
+
     def prepare(self, parts: Iterable[int], *, jobs: int = 1) -> None:
         """Have the databases of some parts ready, compiled in `jobs` threads where they are not in the cache."""
         absent = []
@@ -72,6 +88,9 @@ class Databases:
                     absent.append(part)
                 else:
                     self._made[part] = known
+        count = sum(len(self.parts[part].rules) for part in absent)
+        if count >= _MANY and self._tell:
+            self._tell(f"compiling {count} rules{', once' if self._folder else ''}")
         # The large ones first: each thread takes the next that nobody has.
         waiting = iter(sorted(absent, key=lambda part: -len(self.parts[part].rules)))
         failures: list[BaseException] = []
@@ -115,9 +134,11 @@ def compile_pattern(regex: bytes) -> Any:
     return re2.compile(regex, options)
 
 
-def compile_rules(ruleset: RuleSet, cache: str | None) -> Databases:
-    """What reports each rule's candidates; nothing is compiled before it is needed. `cache`: as for `load_packs`."""
-    return Databases(ruleset, cache)
+def compile_rules(ruleset: RuleSet, cache: str | None, tell: Callable[[str], None] | None = None) -> Databases:
+    """What reports each rule's candidates; nothing is compiled before it is needed. `cache`: as for `load_packs`.
+    `tell` is told, in a few words, of compiling that takes a while.
+    """
+    return Databases(ruleset, cache, tell)
 
 
 def recall(folder: str | None, name: str) -> hyperscan.Database | None:

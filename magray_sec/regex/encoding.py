@@ -14,6 +14,7 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
+_MARKED = frozenset(mark[:1] for mark, _ in _MARKS)
 _MINIFIED_BYTES = 5000
 _MINIFIED_LINE = 300
 # What a text is made of: no control characters but those that end or indent lines, form feeds and escapes.
@@ -27,7 +28,7 @@ def readable(data: bytes) -> bytes | None:
     of Latin letters. Every span that this package speaks of counts in these bytes. Lines are the same in both.
     """
     data = data.removeprefix(codecs.BOM_UTF8)
-    for mark, name in _MARKS:
+    for mark, name in _MARKS if data[:1] in _MARKED else ():
         if data.startswith(mark):
             if name.startswith("utf-32") and not _is_text(data[: _SNIFFED // 4 * 4], name):
                 continue
@@ -42,7 +43,9 @@ def readable(data: bytes) -> bytes | None:
 
 def is_minified(text: bytes) -> bool:
     """Whether a program wrote it for programs: at least 5,000 bytes, in lines of 300 bytes or more on average."""
-    return len(text) >= _MINIFIED_BYTES and (text.count(b"\n") + 1) * _MINIFIED_LINE <= len(text)
+    most = len(text) // _MINIFIED_LINE
+    # Of what people write the first part tells.
+    return len(text) >= _MINIFIED_BYTES and text.count(b"\n", 0, 64 * most) < most and text.count(b"\n") + 1 <= most
 
 
 def _recoded(data: bytes, start: int, name: str) -> bytes:

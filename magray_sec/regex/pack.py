@@ -215,12 +215,12 @@ def _load_pack(path: str, folder: str | None) -> Pack:
     # Notes hold the path; what another file adds to one is in no digest, so that such a file is read each time.
     name = f"{_digest(text + path if is_toml else text)}.pack"
     folder = None if is_toml and "extend" in text.lower() else folder
-    known = kept.recall(folder, name)
-    if known is not None:
-        try:
-            return replace(msgspec.msgpack.decode(known, type=Pack), file=path)
-        except msgspec.DecodeError:
-            pass  # as good as none: it is read anew
+    for known in (_packed(name), kept.recall(folder, name)):
+        if known is not None:
+            try:
+                return replace(msgspec.msgpack.decode(known, type=Pack), file=path)
+            except msgspec.DecodeError:
+                pass  # as good as none: it is read anew
     if is_toml:
         from magray_sec.regex.gitleaks import convert  # noqa: PLC0415
 
@@ -229,6 +229,23 @@ def _load_pack(path: str, folder: str | None) -> Pack:
         pack = _read_pack(text, path)
     kept.keep(folder, name, msgspec.msgpack.encode(pack))
     return replace(pack, file=path)
+
+
+def packed(path: str) -> tuple[str, bytes]:
+    """A YAML pack, read and found valid, as a wheel carries it: the name and the content of a file. SettingsError where
+    it is wrong."""
+    import msgspec  # noqa: PLC0415
+
+    text = read(path, file=path)
+    return f"{_digest(text)}.pack", msgspec.msgpack.encode(_read_pack(text, path))
+
+
+def _packed(name: str) -> bytes | None:
+    try:
+        with open(datafiles.packed(name), "rb") as stream:
+            return stream.read()
+    except OSError:
+        return None
 
 
 def _digest(text: str) -> str:

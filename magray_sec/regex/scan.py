@@ -12,10 +12,13 @@ starting where the last token ended. For a pattern without a longest match this 
 from __future__ import annotations
 
 import bisect
+import operator
 import os
+import re
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 from typing import Any, TypeAlias
 
 import hyperscan
@@ -50,6 +53,7 @@ _FIRST_BYTES = 200
 # A line that is longer is no line of a program that people write.
 _LONG_LINE = 1000
 _END = b"\n" * 64
+_ENTRY = re.compile(rb"secret_[0-9]+")
 # What RE2 may read of a file for a rule, in bytes and in sizes of the file: long matches around short tokens are read
 # again for each token.
 _MOST_READ = 16 << 20
@@ -119,6 +123,12 @@ class Engine:
         self._patterns: dict[int, _Pattern] = {}
         self._own = threading.local()
         self._large = threading.Lock()
+
+    def prepare(self, *, jobs: int = 1) -> None:
+        """Have ready what can be without knowing the files: the database of the rules for all files, and of the others
+        those in the cache. It needs not be called."""
+        self._databases.recall()
+        self._databases.prepare(self._databases.of_all_files, jobs=jobs)
 
     def scan(self, files: Sequence[File], read: Read, *, jobs: int = 1) -> Scanned:
         """What the rules find in `files`, in `jobs` threads. The result depends neither on `jobs` nor on the order."""
@@ -195,8 +205,9 @@ class Engine:
         # A line feed between two texts keeps anchors and word boundaries as they are; what matches across it is only a
         # candidate, and RE2 sees each text by itself.
         joined = texts[0][1] if len(texts) == 1 else b"\n".join((*(text for _, text in texts), _END))
+        starts = [0, *accumulate(len(text) + 1 for _, text in texts)]
         for part in parts:
-            self._scan_part(part, texts, joined, result)
+            self._scan_part(part, texts, joined, starts, result)
         is_for_code = any(self._is_code[part] for part in parts)
         for file, text in texts:
             more: tuple[int, ...] = ()
@@ -204,12 +215,20 @@ class Engine:
             if text.startswith(b"#!"):
                 more = tuple(part for part in self._chooser.by_text(file.path, text) if part not in parts)
                 for part in more:
-                    self._scan_part(part, [(file, text)], text, result)
+                    self._scan_part(part, [(file, text)], text, [0], result)
             if (is_for_code or any(self._is_code[part] for part in more)) and is_minified(text):
                 result.minified.append(file.path)
 
-    def _scan_part(self, part: int, texts: Sequence[tuple[File, bytes]], joined: bytes, result: Scanned) -> None:
-        """`joined`: the only text, or all of them with a line feed between two and `_END` behind the last."""
+    def _scan_part(
+        self,
+        part: int,
+        texts: Sequence[tuple[File, bytes]],
+        joined: bytes,
+        starts: Sequence[int],
+        result: Scanned,
+    ) -> None:
+        """`joined`: the only text, or all of them with a line feed between two and `_END` behind the last; `starts`:
+        where in it each stands."""
         hits = self._hits(part, joined)
         rules = self._parts[part].rules
         if len(texts) == 1:
@@ -221,9 +240,9 @@ class Engine:
         elif hits.full:
             # Which file has too many is not known: each is scanned alone.
             for file, text in texts:
-                self._scan_part(part, [(file, text)], text, result)
+                self._scan_part(part, [(file, text)], text, [0], result)
         elif hits.runs:
-            for index, runs in _by_file(texts, hits.runs):
+            for index, runs in _by_file(texts, starts, hits.runs):
                 file, text = texts[index]
                 full: set[int] = set()
                 result.found += self._judge(part, file, text, runs, full)
@@ -402,6 +421,12 @@ class _Pattern:
         self._search = compile_pattern(rule.regex)
         named = self._search.groupindex.get(b"secret")
         self._groups = ([named] if named else []) + list(range(1, self._search.groups + 1))
+        # Of a block each entry is a secret of its own.
+        self._entries = tuple(
+            index
+            for name, index in sorted(self._search.groupindex.items(), key=operator.itemgetter(1))
+            if _ENTRY.fullmatch(name)
+        )
         self._paths = Paths([rule.include, rule.exclude])
 
     def applies(self, path: str, text: bytes) -> bool:
@@ -427,8 +452,9 @@ class _Pattern:
                     break
                 if self.rule.after is None and found.end() == high:
                     found = self._longer(text, found, high)
-                match, token = found.span(), self._token(found)
-                yield match, token
+                match = found.span()
+                for token in self._tokens(found):
+                    yield match, token
                 read += match[1] - at
                 if read > most:
                     yield None
@@ -465,6 +491,12 @@ class _Pattern:
             found = self._search.search(text, start, high) or found
         return found
 
+    def _tokens(self, found: Any) -> list[Span]:
+        """What the match is about: of groups `secret_1`, `secret_2`, ... all that matched, otherwise one."""
+        if self._entries:
+            return [span for span in map(found.span, self._entries) if 0 <= span[0] < span[1]] or [found.span()]
+        return [self._token(found)]
+
     def _token(self, found: Any) -> Span:
         for group in self._groups:
             start, end = found.span(group)
@@ -486,20 +518,15 @@ def _batches(files: Sequence[File]) -> Iterator[Sequence[File]]:
 
 
 def _by_file(
-    texts: Sequence[tuple[File, bytes]], runs: dict[int, list[int]]
+    texts: Sequence[tuple[File, bytes]], starts: Sequence[int], runs: dict[int, list[int]]
 ) -> Iterator[tuple[int, dict[int, list[int]]]]:
     """The runs in joined texts as those of each text: its index, and its runs by rule."""
-    starts = []
-    offset = 0
-    for _, text in texts:
-        starts.append(offset)
-        offset += len(text) + 1
     split: dict[int, dict[int, list[int]]] = {}
     for rule, flat in runs.items():
         for at in range(0, len(flat), 2):
             first, last = flat[at], flat[at + 1]
             # A hit at a text's first byte is the end of something before it.
-            index = bisect.bisect_left(starts, first) - 1
+            index = bisect.bisect_left(starts, first, 0, len(texts)) - 1
             while index < len(texts) and starts[index] < last:
                 start, stop = starts[index], starts[index] + len(texts[index][1])
                 if first <= stop:
