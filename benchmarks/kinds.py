@@ -368,7 +368,11 @@ def _pypi(random: Random) -> str:
 
     project = str(uuid.UUID(int=random.getrandbits(128), version=4))
     caveat = json.dumps([[1, [project]], [2, [project]]][random.randrange(2)]).encode()
-    raw = b"\x02" + packet(1, b"pypi.org") + packet(2, str(uuid.UUID(int=random.getrandbits(128), version=4)).encode())
+    raw = (
+        b"\x02"
+        + packet(1, b"pypi" + b".org")
+        + packet(2, str(uuid.UUID(int=random.getrandbits(128), version=4)).encode())
+    )
     raw += b"\0" + packet(2, caveat) + b"\0\0" + packet(6, random.randbytes(32))
     return "pypi-" + base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
 

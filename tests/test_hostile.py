@@ -24,7 +24,6 @@ from magray_sec import adapters
 from planting import DATABASE, SECRET_RULE, found, notifications, operator, policy, token
 from replays import (
     GRANTED,
-    PROGRAMS as OF_SCANNERS,
     SCANNERS,
     Whole,
     case_of,
@@ -34,6 +33,9 @@ from replays import (
     replays,
     reworded,
     scan_whole,
+)
+from replays import (
+    PROGRAMS as OF_SCANNERS,
 )
 from test_sarif import TOLERATED, VALIDATOR
 from trees import git, write

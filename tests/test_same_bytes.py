@@ -14,7 +14,7 @@ import pytest
 from command_line import surroundings
 from magray_sec import adapters
 from planting import DATABASE, operator, plant, sample, token
-from replays import GRANTED, SCANNERS, lay_over_all, programs, replays, case_of, scan_whole
+from replays import GRANTED, SCANNERS, case_of, lay_over_all, programs, replays, scan_whole
 from trees import git, write
 
 EPOCH = "1700000000"

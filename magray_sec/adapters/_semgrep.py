@@ -190,7 +190,6 @@ def commands(
                         *("{tool}", "scan", "--json", "--quiet", *options),
                         *("--no-rewrite-rule-ids", "--disable-nosem", "--no-git-ignore", "--disable-version-check"),
                         *("--max-target-bytes", "0", "--timeout", str(_SECONDS_A_RULE_AND_FILE)),
-                        *("--jobs", str(max(1, context.jobs))),
                         *(("--scan-unknown-extensions",) if is_unknown else ()),
                         *(word for pack in packs for word in ("--config", _pack(pack))),
                         "--",

@@ -330,7 +330,6 @@ ADAPTER = Adapter(
     install="go install github.com/google/osv-scanner/v2/cmd/osv-scanner@latest, or: brew install osv-scanner",
     # With 1 it ends where it found something; what it found in a version that nobody pinned does not count.
     clean_exits=frozenset({0, 1}),
-    finding_exits=frozenset({1}),
     commands=commands,
     imported=imported,
     parse=parse,
