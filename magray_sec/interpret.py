@@ -15,6 +15,7 @@ from magray_sec.model.adapter import Adapter, Interpretation, Marked, Metric, Pa
 from magray_sec.model.finding import Sighting
 from magray_sec.model.run import Claim, Gap, GapKind, Level, Notification, RawOutput, Skipped, ToolRun
 from magray_sec.model.scale import Outcome
+from magray_sec.model.text import cut
 
 Parse = Callable[[RawOutput], Iterator[Said]]
 _STDERR_LINES = 3
@@ -248,4 +249,4 @@ def _stderr(raw: RawOutput) -> str:
     lines = [line for line in lines if line and not line.startswith("{")]
     first = next((index for index, line in enumerate(lines) if _ERROR.match(line)), None)
     told = lines[-_STDERR_LINES:] if first is None else lines[first : first + _STDERR_LINES]
-    return f": {' / '.join(told)[:600]}" if told else ""
+    return f": {cut(' / '.join(told), 600)}" if told else ""

@@ -42,6 +42,8 @@ def test_clean_is_one_line_without_controls_and_idempotent(text: str) -> None:
 def test_clean_takes_secrets_out_and_marks_a_cut() -> None:
     assert clean("it said hunter-two!", secrets=["hunter-two"]) == "it said [REDACTED]!"
     assert clean("x" * 50, limit=10) == "x" * 9 + "\u2026"
+    assert clean("see the token abcdefgh", limit=18) == "see the token\u2026"
+    assert clean("see the token abcdefgh", limit=14) == "see the token\u2026"
 
 
 def test_block_keeps_lines_and_indentation() -> None:

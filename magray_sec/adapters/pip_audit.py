@@ -39,7 +39,7 @@ from magray_sec.model.run import (
     Target,
 )
 from magray_sec.model.scale import Domain
-from magray_sec.model.text import clean
+from magray_sec.model.text import clean, cut
 from magray_sec.source import TreeSource
 
 _ECOSYSTEM = "pypi"
@@ -219,7 +219,7 @@ def _flaw(vulnerability: _Vulnerability) -> Flaw:
     description = vulnerability.description or ""
     return Flaw(
         ids=tuple(ids),
-        title=description.strip().partition("\n")[0][:120],
+        title=cut(description.strip().partition("\n")[0], 120),
         description=description,
         fixed=tuple(f">={version}" for version in vulnerability.fix_versions),
         url=f"https://osv.dev/vulnerability/{clean(vulnerability.id, limit=80)}",

@@ -22,7 +22,7 @@ REDACTED = "[REDACTED]"
 def clean(text: str, *, secrets: Iterable[str] = (), limit: int = 2000) -> str:
     """`text` as one harmless line: no control characters, escapes, workflow commands, URL user info, sealed values.
 
-    Line breaks and tabs become spaces. Longer than `limit` characters: cut, and the cut is marked by an ellipsis.
+    Line breaks and tabs become spaces. Longer than `limit` characters: cut as by `cut`, marked by an ellipsis.
     """
     text = _ANSI.sub("", text)
     for secret in secrets:
@@ -33,7 +33,19 @@ def clean(text: str, *, secrets: Iterable[str] = (), limit: int = 2000) -> str:
     text = _USER_INFO.sub("", text)
     text = _WORKFLOW_COMMAND.sub(lambda match: " ".join(match[0]), text)
     text = " ".join(text.split())
-    return text if len(text) <= limit else text[: limit - 1].rstrip() + "\u2026"
+    return text if len(text) <= limit else cut(text, limit - 1).rstrip() + "\u2026"
+
+
+def cut(text: str, limit: int) -> str:
+    """At most `limit` characters of a text, up to the end of a word where it has several: half a secret is none that a
+    filter of whole ones knows."""
+    if len(text) <= limit:
+        return text
+    kept = text[:limit]
+    if text[limit].isspace():
+        return kept
+    end = max(kept.rfind(space) for space in " \n\t")
+    return kept[:end] if end > 0 else kept
 
 
 def clean_block(text: str, *, secrets: Iterable[str] = (), limit: int = 20_000) -> str:
@@ -43,7 +55,7 @@ def clean_block(text: str, *, secrets: Iterable[str] = (), limit: int = 20_000) 
         if secret in text:
             text = text.replace(secret, REDACTED)
     lines = []
-    for line in text[:limit].replace("\r\n", "\n").replace("\r", "\n").split("\n"):
+    for line in cut(text, limit).replace("\r\n", "\n").replace("\r", "\n").split("\n"):
         body = line.lstrip(" \t")
         indent = line[: len(line) - len(body)].replace("\t", "    ")
         lines.append((indent + clean(body, limit=4000)).rstrip())
