@@ -125,7 +125,9 @@ def said_everywhere(scanned: Scanned, adapter: str, says: str) -> None:
         return any(adapter in line and says in line for line in lines)
 
     if not lost(scanned, adapter):
-        assert holds([line.replace("not installed", "is not installed") for line in scanned.out.splitlines()]), scanned.out
+        assert holds([line.replace("not installed", "is not installed") for line in scanned.out.splitlines()]), (
+            scanned.out
+        )
         assert holds([str(run) for run in scanned.json["runs"]])
         return
     assert holds(scanned.out.splitlines()), f"'{says}' is not in the terminal's report\n{scanned.out}"
