@@ -289,8 +289,10 @@ def _shape(command: Command, anywhere: Callable[[str], str]) -> list[object]:
 
 
 def _program(path: str | None) -> list[object]:
+    if not path:
+        return []  # it is not there, which is all that there is to know
     try:
-        real = os.path.realpath(path or "", strict=True)
+        real = os.path.realpath(path, strict=True)
         state = os.stat(real)
     except OSError:
         return [path, time.time_ns()]  # nothing is known of it, so nothing that it said holds
