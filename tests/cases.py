@@ -190,11 +190,25 @@ def heard(scene: Scene) -> Interpretation:
     def shorten(text: str) -> str:
         for name, place in sorted(scene.places.items(), key=lambda pair: -len(pair[1])):
             text = text.replace(place, name)
-        return text
+        return _COUNTED.sub(lambda match: match[1] + _as_recorded(int(match[2]), raws, scene) + match[3], text)
 
     is_import = adapter.only_imports or scene.case.is_import
     own = adapter.parse is None or (adapter.inspect is not None and not is_import)
     return interpret(output, worker.parse if own else adapter.parse, shorten=shorten, is_import=is_import)
+
+
+_COUNTED = re.compile(r"(breaks off after )([0-9]+)( characters)")
+
+
+def _as_recorded(count: int, raws: tuple[RawOutput, ...], scene: Scene) -> str:
+    """A count of an output's characters as it would be if the paths in it were no longer than their placeholders."""
+    for raw in raws:
+        text = raw.stdout.decode("utf-8", "replace").lstrip()
+        if len(text) == count:
+            for name, place in sorted(scene.places.items(), key=lambda pair: -len(pair[1])):
+                text = text.replace(place, name)
+            return str(len(text))
+    return str(count)
 
 
 def _inspected(scene: Scene, claims: Any) -> tuple[Step, tuple[RawOutput, ...], None]:
