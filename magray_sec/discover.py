@@ -31,6 +31,7 @@ from magray_sec._git_tree import (
     read_work_tree,
 )
 from magray_sec._ignore import MOST_BYTES, Patterns
+from magray_sec._paths import is_within
 from magray_sec.errors import UsageError
 from magray_sec.languages import language_of
 from magray_sec.model.run import (
@@ -49,7 +50,7 @@ from magray_sec.model.run import (
 )
 from magray_sec.model.scale import Domain
 from magray_sec.model.text import shown_path
-from magray_sec.source import TreeSource, is_within, state_of
+from magray_sec.source import TreeSource, state_of
 
 _WORKFLOWS = ".github/workflows"
 _FIRST_BYTES = 100

@@ -24,6 +24,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
+from magray_sec._paths import is_within
 from magray_sec.errors import SettingsError
 from magray_sec.model.text import clean, shown_path
 
@@ -232,7 +233,7 @@ def read(path: str, *, file: str, root: str | None = None) -> str:
     target's to show.
     """
     try:
-        if root is not None and not is_inside(os.path.realpath(path), root):
+        if root is not None and not is_within(os.path.realpath(path), root):
             raise SettingsError(f"{shown_path(file)}:1:1: leads out of the target", "put a regular file there")
         # Non-blocking: opening a FIFO must not wait for a writer.
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0))
@@ -253,11 +254,6 @@ def read(path: str, *, file: str, root: str | None = None) -> str:
         before = data[: error.start].decode("utf-8")
         position = (before.count("\n") + 1, len(before) - (before.rfind("\n") + 1) + 1)
         raise _error(file, position, "not UTF-8", "save the file as UTF-8") from error
-
-
-def is_inside(path: str, root: str) -> bool:
-    """Whether `path` is `root` or below it; both absolute and resolved."""
-    return path == root or path.startswith(root.rstrip(os.sep) + os.sep)
 
 
 # --- YAML text -> Document

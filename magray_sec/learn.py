@@ -81,13 +81,7 @@ def learn(
         meanwhile=meanwhile,
     )
     made = {
-        output.step.adapter.id: interpret(
-            output,
-            worker.parse
-            if output.step.adapter.parse is None or output.step.adapter.inspect
-            else output.step.adapter.parse,
-            shorten=shorten,
-        )
+        output.step.adapter.id: interpret(output, worker.reader(output.step.adapter), shorten=shorten)
         for output in outputs
     }
     touched = set(results.changed(states, results.states(root, files))) if steps and is_tree else set()

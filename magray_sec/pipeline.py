@@ -16,7 +16,7 @@ from magray_sec.allow import Known, allow
 from magray_sec.correlate import correlate
 from magray_sec.cover import cover
 from magray_sec.errors import MagraySecError
-from magray_sec.interpret import Parse, interpret
+from magray_sec.interpret import interpret
 from magray_sec.linehash import line_hash
 from magray_sec.model.adapter import Adapter, Interpretation, Step, StepOutput
 from magray_sec.model.decision import Decision, Ruling
@@ -119,7 +119,7 @@ def _scan(request: ScanRequest, running: contextlib.ExitStack, on_event: Callabl
     shorten = _shortener(target.root, context)
     if _is_small(scene):
         outputs = tuple(_inspected(step, source, context) for step in plan.steps)
-        interpretations = [interpret(output, _parse(output.step), shorten=shorten) for output in outputs]
+        interpretations = [interpret(output, worker.reader(output.step.adapter), shorten=shorten) for output in outputs]
         learnt = None
     else:
         # Whoever looks at a small part does not wait for what starts processes to be imported.
@@ -337,11 +337,6 @@ def _with_database(request: ScanRequest, inventory: Inventory) -> tuple[ScanCont
         return context, ()
     database, said = request.find_database()
     return replace(context, database=database), said
-
-
-def _parse(step: Step) -> Parse:
-    """Who reads what a step's own processes print: an in-process scanner speaks the worker's language."""
-    return worker.parse if step.adapter.parse is None or step.adapter.inspect else step.adapter.parse
 
 
 def _read(

@@ -30,9 +30,9 @@ from functools import partial
 from typing import Literal, Self
 
 from magray_sec import _reaper
+from magray_sec._paths import is_within
 from magray_sec.model.adapter import Adapter, Step, StepOutput
 from magray_sec.model.run import PROGRESS, Claim, Command, Farm, RawOutput, ScanContext
-from magray_sec.source import is_within
 from magray_sec.toolbox import PASSED_ON, PASSED_ON_PATHS
 
 _FIXED: Mapping[str, str] = {

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from magray_sec import datafiles, documents
+from magray_sec._paths import is_within
 from magray_sec.documents import Document, Path
 from magray_sec.errors import SettingsError
 from magray_sec.model.run import RuleSetting
@@ -156,7 +157,7 @@ def _pyproject(root: str) -> Document | None:
 
 
 def _mentions_us(path: str, root: str) -> bool:
-    if not os.path.isfile(path) or not documents.is_inside(os.path.realpath(path), root):
+    if not os.path.isfile(path) or not is_within(os.path.realpath(path), root):
         return False
     try:
         with open(path, "rb") as stream:
@@ -231,7 +232,7 @@ def _faults(document: Document, root: str) -> Iterator[SettingsError]:
     for index, pack in enumerate(data.get("rules", ())):
         path = os.path.realpath(os.path.join(root, pack))
         name = clean(pack, limit=200)
-        if os.path.isabs(pack) or not documents.is_inside(path, root):
+        if os.path.isabs(pack) or not is_within(path, root):
             hint = "a target's rule packs lie inside it"
             found.append((("rules", index), f"the rule pack '{name}' lies outside the target", hint))
         elif os.path.isdir(path):
@@ -255,7 +256,7 @@ def _folder_faults(where: Path, name: str, path: str, root: str) -> Iterator[tup
         yield where, f"the folder '{name}' holds no rule pack", error.hint
         return
     for file in files:
-        if not documents.is_inside(os.path.realpath(file), root):
+        if not is_within(os.path.realpath(file), root):
             leads = clean(os.path.relpath(file, root), limit=200)
             yield where, f"the rule pack '{leads}' leads out of the target", "a target's rule packs lie inside it"
 

@@ -6,6 +6,7 @@ import errno
 import os
 import stat
 
+from magray_sec._paths import is_within
 from magray_sec.model.run import File
 
 # O_NONBLOCK: opening a FIFO must not wait for a writer. O_NOFOLLOW: a link is resolved and judged first.
@@ -19,11 +20,6 @@ _FLAGS = (
 )
 
 _MOST_BYTES = 1 << 30
-
-
-def is_within(path: str, folder: str) -> bool:
-    """Whether `path` is `folder` or lies below it; both absolute and resolved."""
-    return path == folder or path.startswith(folder if folder.endswith(os.sep) else folder + os.sep)
 
 
 def state_of(status: os.stat_result) -> tuple[int, ...]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import gc
 import json
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -99,6 +99,11 @@ def parse(raw: RawOutput) -> Iterator[Said]:
             yield replace(said, rule=rules[rest[0]]) if rest else said
     if not finished:
         raise ParseError("the worker ended before its work did")
+
+
+def reader(adapter: Adapter) -> Callable[[RawOutput], Iterator[Said]]:
+    """Who reads what an adapter's own processes print: an in-process scanner speaks the language of this module."""
+    return parse if adapter.parse is None or adapter.inspect else adapter.parse
 
 
 def frames(said: Iterator[Said]) -> Iterator[str]:

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from magray_sec._paths import is_within
 from magray_sec.model.run import File, Source
-from magray_sec.source import TreeSource, is_within
+from magray_sec.source import TreeSource
 from trees import write
 
 

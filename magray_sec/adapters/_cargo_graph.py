@@ -25,7 +25,7 @@ from magray_sec.adapters._cargo_lock import (
 )
 from magray_sec.adapters._cargo_shelf import Manifest, Shelf, dependency_tables, describe, read_tables
 from magray_sec.adapters._rustsec import purl
-from magray_sec.model.finding import Package, Place
+from magray_sec.model.finding import Package, Place, Rule
 from magray_sec.model.run import (
     Claim,
     Command,
@@ -40,12 +40,28 @@ from magray_sec.model.run import (
     Source,
     Target,
 )
-from magray_sec.model.scale import Domain
+from magray_sec.model.scale import Domain, Severity
 
 _MANIFEST = "Cargo.toml"
 _MOST_SHOWN = 5
 _DIRECT = 2
 """The length of the way to a direct dependency: whose it is, and itself."""
+
+
+def supply_chain_rule(
+    name: str, severity: Severity, *, title: str, description: str, advice: str, reference: str = ""
+) -> Rule:
+    """A rule of the domain supply-chain."""
+    return Rule(
+        id=f"supply-chain/{name}",
+        domain=Domain.SUPPLY_CHAIN,
+        title=title,
+        description=description,
+        help=f"{description}\n\n### What to do\n\n{advice}",
+        cwe=("CWE-1357",),
+        references=(reference,) if reference else (),
+        severity=severity,
+    )
 
 
 def claims(inventory: Inventory, domain: Domain) -> tuple[Claim, ...]:

@@ -20,7 +20,7 @@ from magray_sec.adapters import _spdx
 from magray_sec.adapters._cargo_lock import read_lock
 from magray_sec.adapters._python_licences import Words, find_licence
 from magray_sec.adapters._python_pins import read_pins
-from magray_sec.adapters._spdx import UNKNOWN, Family, Licence
+from magray_sec.adapters._spdx import UNKNOWN, Family, Licence, in_words
 from magray_sec.model.adapter import Metric, Said
 from magray_sec.model.finding import Package, Place, Sighting
 from magray_sec.model.run import (
@@ -299,13 +299,7 @@ def _sentence(subject: str, licence: Licence) -> str:
             return f"{subject} names a licence that is not one of the SPDX list: {licence.said}"
         case Family.UNKNOWN:
             return f"the SBOM states no licence of {subject}"
-        case Family.WEAK_COPYLEFT:
-            return f"{subject} is under {licence.expression}, a weak copyleft licence"
-        case Family.COPYLEFT:
-            return f"{subject} is under {licence.expression}, a copyleft licence"
-        case Family.OTHER:
-            return f"{subject} is under {licence.expression}, terms of its own"
-    return f"{subject} is under {licence.expression}"
+    return f"{subject} is under {in_words(licence)}"
 
 
 def unlisted(raw: RawOutput, components: Iterable[Component]) -> Iterator[Gap]:

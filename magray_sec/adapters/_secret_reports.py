@@ -11,7 +11,7 @@ from __future__ import annotations
 import bisect
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -159,6 +159,33 @@ def mirror(target: Target, claimed: tuple[Claim, ...], context: ScanContext) -> 
         is_preparation=True,
     )
     return command, place
+
+
+def of_history(
+    target: Target,
+    claimed: tuple[Claim, ...],
+    context: ScanContext,
+    argv: Callable[[str], tuple[str, ...]],
+    *,
+    environment: Mapping[str, str] | None = None,
+    verifies: bool = False,
+) -> tuple[Command, ...]:
+    """A copy of the repository, and a program over it, whose command line `argv` makes of where the copy lies; nothing
+    where the history is not claimed."""
+    history = of_kind(claimed, ItemKind.HISTORY)
+    if not history:
+        return ()
+    copy, place = mirror(target, history, context)
+    command = Command(
+        argv=argv(place),
+        environment=environment or {},
+        claims=history,
+        inputs=(os.path.join(place, "shallow"), *listed(target, context)),
+        network=verifies,
+        subject=HISTORY,
+        facts=facts(target, context, verifies=verifies),
+    )
+    return copy, command
 
 
 def imported(target: Target, inventory: Inventory) -> Command:

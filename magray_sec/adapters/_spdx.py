@@ -57,6 +57,19 @@ class Licence:
     """For `unknown` and `file-only`: the words or the file's name that stand there; empty: none."""
 
 
+_MEANING: Mapping[Family, str] = {
+    Family.WEAK_COPYLEFT: ", a weak copyleft licence",
+    Family.COPYLEFT: ", a copyleft licence",
+    Family.OTHER: ", terms of its own",
+}
+
+
+def in_words(licence: Licence) -> str:
+    """A licence that is known, as the end of a sentence: its expression, and what that means where it asks for
+    something."""
+    return licence.expression + _MEANING.get(licence.family, "")
+
+
 def read_licence(stated: str | None, file: str | None = None) -> Licence:
     """What `stated`, the expression, and `file`, the name of a file with the text, amount to."""
     stated, file = (stated or "").strip(), (file or "").strip()

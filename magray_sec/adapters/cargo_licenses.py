@@ -14,7 +14,7 @@ from collections.abc import Iterator
 
 from magray_sec.adapters import _cargo, _cargo_graph, _cargo_metadata, _spdx
 from magray_sec.adapters._cargo_graph import Graph
-from magray_sec.adapters._spdx import Family, Licence
+from magray_sec.adapters._spdx import Family, Licence, in_words
 from magray_sec.model.adapter import Adapter, Metric, Said
 from magray_sec.model.finding import Sighting
 from magray_sec.model.run import Claim, Command, Inventory, RawOutput, ScanContext, Source, Target
@@ -84,15 +84,7 @@ def _sentence(subject: str, licence: Licence) -> str:
             return f"{subject} states a licence that SPDX does not know: {licence.said}"
         case Family.UNKNOWN:
             return f"{subject} states no licence"
-    return f"{subject} is under {licence.expression}{_MEANING[licence.family]}"
-
-
-_MEANING = {
-    Family.PERMISSIVE: "",
-    Family.WEAK_COPYLEFT: ", a weak copyleft licence",
-    Family.COPYLEFT: ", a copyleft licence",
-    Family.OTHER: ", terms of its own",
-}
+    return f"{subject} is under {in_words(licence)}"
 
 
 def _unread(graph: Graph, context: ScanContext) -> Iterator[Said]:

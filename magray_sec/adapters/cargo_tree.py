@@ -17,7 +17,7 @@ from types import MappingProxyType
 from urllib.parse import parse_qs
 
 from magray_sec.adapters import _cargo, _cargo_graph, _cargo_metadata
-from magray_sec.adapters._cargo_graph import Graph
+from magray_sec.adapters._cargo_graph import Graph, supply_chain_rule
 from magray_sec.adapters._cargo_lock import Locked
 from magray_sec.adapters._cargo_shelf import Manifest
 from magray_sec.adapters._popular_crates import lookalike
@@ -279,22 +279,9 @@ def _count(packages: list[Locked], word: str) -> str:
     return f"{len(packages)} {word}" + ("" if len(packages) == 1 else "s")
 
 
-def _rule(name: str, severity: Severity, *, title: str, description: str, advice: str, reference: str = "") -> Rule:
-    return Rule(
-        id=f"supply-chain/{name}",
-        domain=Domain.SUPPLY_CHAIN,
-        title=title,
-        description=description,
-        help=f"{description}\n\n### What to do\n\n{advice}",
-        cwe=("CWE-1357",),
-        references=(reference,) if reference else (),
-        severity=severity,
-    )
-
-
 _SPECIFYING = "https://doc.rust-lang.org/cargo/reference/specifying-dependencies.html"
 _EVERY = (
-    _rule(
+    supply_chain_rule(
         "many-indirect-dependencies",
         Severity.LOW,
         title="Many crates that nobody here asked for",
@@ -304,7 +291,7 @@ _EVERY = (
         "brings a crate in. Features that are not needed (`default-features = false`) and crates that do little "
         "are the ones to drop first.",
     ),
-    _rule(
+    supply_chain_rule(
         "duplicate-versions",
         Severity.LOW,
         title="Crate in several versions",
@@ -314,7 +301,7 @@ _EVERY = (
         "--duplicates` shows who asks for which.",
         reference="https://doc.rust-lang.org/cargo/reference/resolver.html",
     ),
-    _rule(
+    supply_chain_rule(
         "git-source",
         Severity.MEDIUM,
         title="Dependency from a git repository",
@@ -323,7 +310,7 @@ _EVERY = (
         advice='Take a release from crates.io, or fix the commit: `rev = "…"` in the Cargo.toml.',
         reference=_SPECIFYING,
     ),
-    _rule(
+    supply_chain_rule(
         "other-registry",
         Severity.LOW,
         title="Dependency from another registry than crates.io",
@@ -333,7 +320,7 @@ _EVERY = (
         '(`registry = "…"`) in every Cargo.toml.',
         reference="https://doc.rust-lang.org/cargo/reference/registries.html",
     ),
-    _rule(
+    supply_chain_rule(
         "path-outside",
         Severity.MEDIUM,
         title="Dependency from outside of the repository",
@@ -342,7 +329,7 @@ _EVERY = (
         advice="Move the crate into the repository, or take a release of it.",
         reference=_SPECIFYING,
     ),
-    _rule(
+    supply_chain_rule(
         "wildcard-version",
         Severity.MEDIUM,
         title="Requirement that takes any version",
@@ -351,7 +338,7 @@ _EVERY = (
         advice='Name the version that is known to work: `cargo add NAME` writes it. `"1.2"` takes compatible ones.',
         reference=_SPECIFYING,
     ),
-    _rule(
+    supply_chain_rule(
         "lookalike-name",
         Severity.HIGH,
         title="Crate whose name looks like a well-known one's",
@@ -361,7 +348,7 @@ _EVERY = (
         "resembles. Where it is the one that was meant, waive it.",
         reference="https://blog.rust-lang.org/2022/05/10/malicious-crate-rustdecimal.html",
     ),
-    _rule(
+    supply_chain_rule(
         "build-scripts",
         Severity.INFO,
         title="Crates that run code when they are built",
@@ -370,7 +357,7 @@ _EVERY = (
         advice="Build where no secret is to be had. Look at the script of a crate that is new in the graph.",
         reference="https://doc.rust-lang.org/cargo/reference/build-scripts.html",
     ),
-    _rule(
+    supply_chain_rule(
         "proc-macros",
         Severity.INFO,
         title="Crates that run inside the compiler",
@@ -378,7 +365,7 @@ _EVERY = (
         advice="Build where no secret is to be had. Look at the source of a macro crate that is new in the graph.",
         reference="https://doc.rust-lang.org/reference/procedural-macros.html",
     ),
-    _rule(
+    supply_chain_rule(
         "native-code",
         Severity.INFO,
         title="Crates that bind or link native code",

@@ -17,11 +17,11 @@ from typing import Any
 import msgspec
 
 from magray_sec.adapters import _cargo, _cargo_tools
-from magray_sec.adapters._cargo_graph import Graph
+from magray_sec.adapters._cargo_graph import Graph, supply_chain_rule
 from magray_sec.adapters._read import convert, document
 from magray_sec.adapters._rustsec import purl
 from magray_sec.model.adapter import Adapter, Metric, ParseError, Said
-from magray_sec.model.finding import Package, Place, Rule, Sighting
+from magray_sec.model.finding import Package, Place, Sighting
 from magray_sec.model.run import (
     Claim,
     Command,
@@ -199,21 +199,9 @@ def _sighting(rule: str, crate: _Crate, what: str, graph: Graph | None) -> Sight
     )
 
 
-def _rule(name: str, severity: Severity, *, title: str, description: str, advice: str) -> Rule:
-    return Rule(
-        id=f"supply-chain/{name}",
-        domain=Domain.SUPPLY_CHAIN,
-        title=title,
-        description=description,
-        help=f"{description}\n\n### What to do\n\n{advice}",
-        cwe=("CWE-1357",),
-        references=("https://mozilla.github.io/cargo-vet/",),
-        severity=severity,
-    )
-
-
+_HOME = "https://mozilla.github.io/cargo-vet/"
 _RULES = {
-    "unvetted-crate": _rule(
+    "unvetted-crate": supply_chain_rule(
         "unvetted-crate",
         Severity.MEDIUM,
         title="Crate that nobody has vetted",
@@ -221,13 +209,15 @@ _RULES = {
         "version there is no audit that meets its criteria, and no exemption.",
         advice="`cargo vet` suggests what to read; `cargo vet inspect NAME VERSION` or `cargo vet diff NAME OLD NEW` "
         "shows it, `cargo vet certify` records what was found. `cargo vet add-exemption` puts it off.",
+        reference=_HOME,
     ),
-    "audit-violation": _rule(
+    "audit-violation": supply_chain_rule(
         "audit-violation",
         Severity.HIGH,
         title="Crate that an audit warns of",
         description="Somebody whose audits the project follows has recorded that this version must not be used.",
         advice="Read the notes of the audit in `supply-chain/audits.toml` or `imports.lock`, and take another version.",
+        reference=_HOME,
     ),
 }
 

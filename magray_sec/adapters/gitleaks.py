@@ -67,19 +67,13 @@ def commands(target: Target, claims: tuple[Claim, ...], context: ScanContext) ->
                 facts=_secret_reports.facts(target, context),
             )
         )
-    if history := _secret_reports.of_kind(claims, ItemKind.HISTORY):
-        copy, place = _secret_reports.mirror(target, history, context)
-        made.append(copy)
-        made.append(
-            Command(
-                argv=("{tool}", "git", *_OPTIONS, size, "--platform=none", "--", place),
-                environment=environment,
-                claims=history,
-                inputs=(os.path.join(place, "shallow"), *_secret_reports.listed(target, context)),
-                subject=_secret_reports.HISTORY,
-                facts=_secret_reports.facts(target, context),
-            )
-        )
+    made += _secret_reports.of_history(
+        target,
+        claims,
+        context,
+        lambda place: ("{tool}", "git", *_OPTIONS, size, "--platform=none", "--", place),
+        environment=environment,
+    )
     return tuple(made)
 
 

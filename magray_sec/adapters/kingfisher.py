@@ -67,20 +67,14 @@ def commands(target: Target, claims: tuple[Claim, ...], context: ScanContext) ->
                 facts=_secret_reports.facts(target, context, verifies=verifies),
             )
         )
-    if history := _secret_reports.of_kind(claims, ItemKind.HISTORY):
-        copy, place = _secret_reports.mirror(target, history, context)
-        made.append(copy)
-        made.append(
-            Command(
-                argv=("{tool}", "scan", *_OPTIONS, *checks, size, "--git-history=full", "--", place),
-                environment=environment,
-                claims=history,
-                inputs=(os.path.join(place, "shallow"), *_secret_reports.listed(target, context)),
-                network=verifies,
-                subject=_secret_reports.HISTORY,
-                facts=_secret_reports.facts(target, context, verifies=verifies),
-            )
-        )
+    made += _secret_reports.of_history(
+        target,
+        claims,
+        context,
+        lambda place: ("{tool}", "scan", *_OPTIONS, *checks, size, "--git-history=full", "--", place),
+        environment=environment,
+        verifies=verifies,
+    )
     return tuple(made)
 
 

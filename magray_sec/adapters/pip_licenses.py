@@ -24,7 +24,7 @@ from magray_sec.adapters._python_installed import Environment, Installed
 from magray_sec.adapters._python_licences import Found, Words, find_licence
 from magray_sec.adapters._python_pins import Asked, Pin, read_pins
 from magray_sec.adapters._read import document
-from magray_sec.adapters._spdx import Family, Licence
+from magray_sec.adapters._spdx import Family, Licence, in_words
 from magray_sec.model.adapter import Adapter, Metric, ParseError, Said
 from magray_sec.model.finding import Package, Place, Sighting
 from magray_sec.model.run import (
@@ -227,13 +227,7 @@ def _sentence(subject: str, licence: Licence) -> str:
             return f"{subject} names a licence that is not one of the SPDX list: {licence.said}"
         case Family.UNKNOWN:
             return f"{subject} states no licence"
-        case Family.WEAK_COPYLEFT:
-            return f"{subject} is under {licence.expression}, a weak copyleft licence"
-        case Family.COPYLEFT:
-            return f"{subject} is under {licence.expression}, a copyleft licence"
-        case Family.OTHER:
-            return f"{subject} is under {licence.expression}, terms of its own"
-    return f"{subject} is under {licence.expression}"
+    return f"{subject} is under {in_words(licence)}"
 
 
 class _Row(msgspec.Struct):

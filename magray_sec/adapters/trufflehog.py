@@ -10,7 +10,6 @@ verified, unknown (nobody could be asked), unverified. It cannot be told to look
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import quote
@@ -62,19 +61,13 @@ def commands(target: Target, claims: tuple[Claim, ...], context: ScanContext) ->
                 facts=_secret_reports.facts(target, context, verifies=verifies),
             )
         )
-    if history := _secret_reports.of_kind(claims, ItemKind.HISTORY):
-        copy, place = _secret_reports.mirror(target, history, context)
-        made.append(copy)
-        made.append(
-            Command(
-                argv=("{tool}", "git", *options, "--bare", "--", f"file://{quote(place)}"),
-                claims=history,
-                inputs=(os.path.join(place, "shallow"), *_secret_reports.listed(target, context)),
-                network=verifies,
-                subject=_secret_reports.HISTORY,
-                facts=_secret_reports.facts(target, context, verifies=verifies),
-            )
-        )
+    made += _secret_reports.of_history(
+        target,
+        claims,
+        context,
+        lambda place: ("{tool}", "git", *options, "--bare", "--", f"file://{quote(place)}"),
+        verifies=verifies,
+    )
     return tuple(made)
 
 

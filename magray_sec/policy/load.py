@@ -15,6 +15,7 @@ from datetime import date
 from typing import Any, TypeAlias, TypeVar
 
 from magray_sec import __version__, _kept, datafiles, documents
+from magray_sec._paths import is_within
 from magray_sec.documents import Document, Path
 from magray_sec.errors import SettingsError
 from magray_sec.model.codec import from_plain, to_plain
@@ -204,7 +205,7 @@ class _Loader:
         named = clean(reference, limit=200)
         if source.is_shipped:  # none of ours does
             raise SettingsError(f"{place}: a shipped policy stands alone", "name a shipped one")
-        if self._root is not None and (os.path.isabs(reference) or not documents.is_inside(path, self._root)):
+        if self._root is not None and (os.path.isabs(reference) or not is_within(path, self._root)):
             hint = "what a target's policy names lies inside the target; the operator names any with --policy"
             raise SettingsError(f"{place}: the {what} '{named}' lies outside the target", hint)
         if not os.path.lexists(path):
@@ -245,7 +246,7 @@ def _resolve(reference: str, root: str | None, place: str) -> str:
         return os.path.abspath(reference)
     start = f"{place}: " if place else ""
     path = os.path.normpath(os.path.join(root, reference))
-    if os.path.isabs(reference) or not documents.is_inside(path, root):
+    if os.path.isabs(reference) or not is_within(path, root):
         raise SettingsError(
             f"{start}the policy '{clean(reference, limit=200)}' lies outside the target",
             "the target may only name a shipped policy or a file of its own; the operator names any with --policy",

@@ -15,7 +15,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import magray_sec._toml as toml
-from magray_sec.documents import MAX_LINE, Document, Path, Position, closest, is_inside, read, table_places
+from magray_sec._paths import is_within
+from magray_sec.documents import MAX_LINE, Document, Path, Position, closest, read, table_places
 from magray_sec.errors import SettingsError
 from magray_sec.model.text import clean, clean_block, shown_path
 from magray_sec.regex.exempt import check
@@ -227,7 +228,7 @@ def _extend(config: _Config, extend: _Table, path: str, folder: str, depth: int)
         return
     place = extend.at("path")
     other = os.path.join(folder, extend.get("path"))
-    if not is_inside(os.path.realpath(other), folder):
+    if not is_within(os.path.realpath(other), folder):
         raise _wrong(
             place, "extend.path leads out of the folder of the file", "put the two files into one folder, or name both"
         )
